@@ -6,7 +6,7 @@ from typing import Any
 
 from oracles.exact.from_aten.call import base_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of
-from oracles.exact.from_aten.mode import DispatchMode
+from oracles.exact.from_aten.mode import DispatchMode, handed_on
 from oracles.exact.from_aten.watch import where
 from oracles.exact.program.program import Origin
 
@@ -31,7 +31,7 @@ class Overwriting(DispatchMode):
         changed = [key_of(t) for t in written(func, args, kwargs or {}) if has_memory(t)]
         if self.first is None and any(key in self.computed for key in changed):
             self.first = Origin(base_of(func), where())
-        results = func(*args, **(kwargs or {}))
+        results = handed_on(func, args, kwargs or {})
         if not self.computed:
             self.met.update((key_of(t), t) for t in tensors_of(results) if has_memory(t))
         return results

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from oracles.exact.from_aten.call import words
-from oracles.exact.from_aten.mode import DispatchMode, eagerly
+from oracles.exact.from_aten.mode import DispatchMode, eagerly, handed_on
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the newer profiler writes to the screen
@@ -74,7 +74,7 @@ class _Watching(DispatchMode):  # type: ignore[no-untyped-call]
     """Lets every operator run."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return func(*args, **(kwargs or {}))
+        return handed_on(func, args, kwargs or {})
 
 
 def _path_of(run: Callable[[], Any]) -> Path:

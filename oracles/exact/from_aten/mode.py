@@ -10,6 +10,10 @@ import torch
 from torch._compile import _disable_dynamo
 from torch.utils._python_dispatch import TorchDispatchMode
 
+# Below a mode, torch 2.13 reads the memory that a zero tensor lacks, and the process dies. Forward mode makes
+# such a tensor of what does not move, and `addmm` multiplies it by `beta`.
+_BY_NUMBER = {torch.ops.aten.mul.Scalar, torch.ops.aten.add.Scalar}
+
 
 class DispatchMode(TorchDispatchMode):
     """As torch's own; its code is kept from `torch.compile` once that is loaded, and not before."""
@@ -24,6 +28,13 @@ class DispatchMode(TorchDispatchMode):
         if "torch._dynamo" in sys.modules:
             _keep_from_dynamo(next(k for k in type(self).__mro__ if "__torch_dispatch__" in vars(k)))
         return super().__enter__()  # type: ignore[no-untyped-call]
+
+
+def handed_on(func: Any, args: Any, kwargs: Any) -> Any:
+    """What an operator gives below a mode, which calls it by this."""
+    if func in _BY_NUMBER and args[0]._is_zerotensor():
+        args = (torch.zeros_like(args[0]), *args[1:])
+    return func(*args, **kwargs)
 
 
 def eagerly() -> AbstractContextManager[Any]:

@@ -46,6 +46,7 @@ from oracles.exact.from_aten.memory import (
     numbers,
     refuse_strange,
 )
+from oracles.exact.from_aten.mode import handed_on
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.from_aten.rules.complex import of_complex
 from oracles.exact.from_aten.sparse import has_own_layout, is_sparse
@@ -315,7 +316,9 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
             if self.depth and func is torch.ops.aten.detach.default:
                 self._release(args[0])
             silent = (makes_view(func) and not written_out) or only_checks(func)
-            results = func(*args, **kwargs) if silent else self._translate(func, args, kwargs, changed)
+            results = (
+                handed_on(func, args, kwargs) if silent else self._translate(func, args, kwargs, changed)
+            )
             if self.marks and torch.is_grad_enabled() and base_of(func) != "detach":  # no constant is meant
                 self.spread(tensors_of((args, kwargs)), tensors_of(results) or changed)
             self._follow(args, results)
@@ -356,7 +359,7 @@ class OperatorRecorder(Watch):  # type: ignore[no-untyped-call]
         decides = integers and not known and rule is not moved
         decides = decides and _plain_name(func, bool(changed)) not in ON_INTEGERS
         decided = self._decided(args, kwargs, changed) if decides and changed else None  # before it writes
-        results = func(*args, **kwargs)
+        results = handed_on(func, args, kwargs)
         found = tensors_of(results) or changed
         whole = integers and not any(t.is_floating_point() or t.is_complex() for t in found)
         computed = results

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 
 from oracles.exact.from_aten.call import BLANK, HIDDEN_WRITES, base_of, tensors_of, written
 from oracles.exact.from_aten.memory import has_memory, key_of, mark_of, numbers, whole_of
-from oracles.exact.from_aten.mode import DispatchMode, eagerly
+from oracles.exact.from_aten.mode import DispatchMode, eagerly, handed_on
 from oracles.exact.from_aten.notes import Notes, digest
 from oracles.exact.from_aten.quasirandom import engines_apart
 from oracles.exact.from_aten.sparse import has_own_layout, memories
@@ -265,7 +265,7 @@ class Watch(DispatchMode):
 
     def apply(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         """Run one operator, which will change these tensors."""
-        return func(*args, **kwargs)
+        return handed_on(func, args, kwargs)
 
     def forget(self, key: int) -> None:
         """Memory that turns out to be filled from outside."""
@@ -420,7 +420,9 @@ MEANINGS = (
     (("not compatible with .grad()",), REENTRANT),
     (("implement the jvp function",), "forward mode needs a jvp, which a custom function here lacks"),
     (("use forward AD with", "does not support it"), "torch has no forward derivative of this"),
+    (("_jvp_", "not implemented for"), "torch has no forward derivative of this"),  # in this dtype
     (("derivative for", "is not implemented"), "torch has no derivative of this"),
+    (("_backward_", "not implemented for"), "torch has no derivative of this"),
     (
         ("modified by an inplace operation",),
         "torch refuses: something that this derivative needs was written into meanwhile",
