@@ -179,6 +179,7 @@ BETWEEN = 91 / 128
 def atan2(y: Operand, x: Operand) -> Var:
     """The angle of (x, y): from y/x where |x| is large, from x/y elsewhere: neither divides by zero."""
     y, x = _pair(y, x)
+    x = _off_the_origin(y, x)
     turn = pi(x.builder, x.dtype)
     lies = compare("gt", absolute(detach(x)), absolute(detach(y)) * BETWEEN)
     # The sign of a zero says on which side of the cut it lies; far to the right of it, no matter which.
@@ -187,6 +188,14 @@ def atan2(y: Operand, x: Operand) -> Var:
     left = compare("lt", select(lies, x, 1.0), 0.0)
     flat = scalar("atan", y / x) + select(left, 2.0 * half, 0.0)
     return select(lies, flat, half - scalar("atan", x / y))
+
+
+def _off_the_origin(y: Var, x: Var) -> Var:
+    """x; where both are 0 and fixed, a 1 of its sign: that has the angle of these zeros (C11, F.10.1.4)."""
+    if not (x.builder.is_fixed(x) and x.builder.is_fixed(y)):
+        return x
+    one = x.builder.constant(1.0, x.dtype)
+    return select(compare("eq", absolute(x) + absolute(y), 0.0), select(negative(x), -one, one), x)
 
 
 def xlogy(x: Operand, y: Operand) -> Var:

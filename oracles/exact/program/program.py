@@ -425,6 +425,19 @@ class Builder:
         """The numbers of an input, where they are known."""
         return None
 
+    def is_fixed(self, var: Var) -> bool:
+        """Whether it is made of constants alone, whatever is done with them."""
+        waiting, seen = [var], set[Var]()
+        while waiting:
+            v = waiting.pop()
+            if v in seen:
+                continue
+            seen.add(v)
+            if v not in self.definitions:
+                return False
+            waiting += self.definitions[v].operands
+        return True
+
     def known(self, x: Var) -> Array | None:
         """The value of an exact constant (integer or boolean), None if x is not one."""
         if x.is_float or x not in self.definitions or self.definitions[x].primitive.name != "constant":

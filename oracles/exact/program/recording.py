@@ -294,19 +294,6 @@ class Recorder(Builder):
         made = (self.definitions.get(v) for v in self._moved_by([var]))
         return any(e and e.primitive in (detach_, no_grad_) and self.depends(e.operands[0]) for e in made)
 
-    def is_fixed(self, var: Var) -> bool:
-        """Whether it is made of constants alone, whatever is done with them."""
-        waiting, seen = [var], set[Var]()
-        while waiting:
-            v = waiting.pop()
-            if v in seen:
-                continue
-            seen.add(v)
-            if v not in self.definitions:
-                return False
-            waiting += self.definitions[v].operands
-        return True
-
     def reach(self, results: Sequence[Var], values: Container[Var]) -> bool:
         """Whether some of the results has a derivative by some of these values."""
         return any(v in values for v in self._moved_by(results))

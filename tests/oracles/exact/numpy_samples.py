@@ -259,6 +259,9 @@ SAMPLES: dict[str, Sample] = {
     "einsum": Sample(lambda x, y: np.einsum("bij,bjk->bik", x, y), (STACK, RIGHT)),
     "einsum implicit": Sample(lambda x, y: np.einsum("ij,kj", x, y), (X, Y)),
     "einsum ellipsis": Sample(lambda x, y: np.einsum("...ij,...jk->...k", x, y), (STACK, RIGHT)),
+    "einsum of one beside many": Sample(
+        lambda x, y: (np.einsum("ij,j->i", x[:, :1], y[0]), np.einsum("...i,...i", x[:1], y)), (X, Y)
+    ),
     "einsum lists": Sample(lambda x, y: np.einsum(x, [0, 1], y, [2, 1], [2, 0]), (X, Y)),
     "einsum trace": Sample(
         lambda x: (np.einsum("ii", x), np.einsum("ii->i", x), np.einsum("ij->j", x)), (A,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,23 @@ def _einsum(*operands: Any, optimize: Any = False, **kwargs: Any) -> Var:
         raise unsupported(f"np.einsum with {', '.join(kwargs)}")
     spec, arrays = einsum_arguments(operands)
     found = alike(*arrays)
-    return la.einsum(_explicit(spec, [a.ndim for a in found]), *found)
+    return la.einsum(*_widest(_explicit(spec, [a.ndim for a in found]), found))
+
+
+def _widest(spec: str, arrays: Sequence[Var]) -> tuple[Any, ...]:
+    """An axis of one element, where another of that name has more, is left out: it serves each of those."""
+    left, out = spec.split("->")
+    terms = left.split(",")
+    sizes = dict.fromkeys(left, 0)
+    for term, array in zip(terms, arrays, strict=True):
+        sizes |= {name: max(sizes[name], n) for name, n in zip(term, array.shape, strict=True)}
+    wide = [
+        [i for i, (name, n) in enumerate(zip(term, array.shape, strict=True)) if n == sizes[name]]
+        for term, array in zip(terms, arrays, strict=True)
+    ]
+    narrow = ["".join(term[i] for i in axes) for term, axes in zip(terms, wide, strict=True)]
+    parts = [reshape(a, [a.shape[i] for i in axes]) for a, axes in zip(arrays, wide, strict=True)]
+    return f"{','.join(narrow)}->{out}", *parts
 
 
 def einsum_arguments(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
