@@ -15,6 +15,7 @@ from harness.proof.faults import faults, is_faulty
 from harness.proof.neutral import Ask, shown_near
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
+from harness.proof.transposed import told_beside_symmetric
 from harness.result import Result
 from harness.subject.derivative import ShapeError
 from harness.subject.target import Target
@@ -61,9 +62,13 @@ def answers(
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), shown_away(question, tested, target, here)]
-    if here.hiding and Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
-        shown, hiding = shown_near(here, target, question.seed, _asking(question, tested, target, again))
-        if shown:
+    ask = _asking(question, tested, target, again)
+    if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
+        shown, hiding = shown_near(here, target, question.seed, ask) if here.hiding else ([], [])
+        if not shown:
+            beside_symmetric = told_beside_symmetric(here, target, question.seed, ask)
+            found[0] = replace(found[0], notes=(*found[0].notes, *beside_symmetric))
+        else:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))

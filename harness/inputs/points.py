@@ -101,6 +101,20 @@ def near(target: Target, which: Collection[int], seed: int) -> Target:
     return _changed(target, {k: _beside(target.arrays[k], k in target.flat.complex, rng) for k in which})
 
 
+def askew(target: Target, which: Collection[int], seed: int) -> Target:
+    """The target where some square matrices have a part that is skew besides: their symmetric part stays."""
+    rng = np.random.default_rng([seed, 1])
+
+    def skewed(k: int) -> Array:
+        are_pairs = k in target.flat.complex
+        moved = as_numbers(_drawn(target.arrays[k], rng), are_pairs) - as_numbers(target.arrays[k], are_pairs)
+        return _as_array(
+            as_numbers(target.arrays[k], are_pairs) + (moved - _adjoint(moved)) / 2, target.arrays[k]
+        )
+
+    return _changed(target, {k: skewed(k) for k in which})
+
+
 def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
     numbers = as_numbers(array, are_pairs)
     if (numbers == np.ravel(numbers)[0]).all():

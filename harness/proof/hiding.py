@@ -45,7 +45,7 @@ SPECIAL = (0, 0.5, 1)  # single numbers that hide something
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int | Fixed, str]:
     """The arguments that hide something here, each with what it is, in words; none of a framework's own."""
-    if not _is_by_hand(tested, posed):
+    if not is_by_hand(tested, posed):
         return {}
     names, active = question.names, question.active
     found: dict[int | Fixed, str] = {}
@@ -69,7 +69,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
 
 def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> list[str]:
     """What a gradient by hand does not read and the derivative moves with: it may be right here alone."""
-    if not _is_by_hand(tested, posed):
+    if not is_by_hand(tested, posed):
         return []
     moving = [k for k in question.active if _moves(posed.true, k)]
     return [
@@ -79,7 +79,7 @@ def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     ]
 
 
-def _is_by_hand(tested: UnderTest, posed: Posed) -> TypeGuard[Tested]:
+def is_by_hand(tested: UnderTest, posed: Posed) -> TypeGuard[Tested]:
     """Whether a person may have written the rule, and not an oracle or the framework alone."""
     return isinstance(tested, Tested) and not (tested.own and not posed.forward.freedom.keeps)
 
