@@ -18,7 +18,7 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
 from oracles.exact.program.primitives.arrays import reshape
-from oracles.exact.program.primitives.missing import is_whole
+from oracles.exact.program.primitives.missing import is_whole, void
 from oracles.exact.program.primitives.reductions import reduce_prod
 from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
@@ -43,7 +43,7 @@ def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:
 
 def _comparison(name: str) -> Rule:
     def rule(call: Eqn, x: Var, y: Var) -> Var:
-        if x is y and is_whole(x):  # equal to itself
+        if x is y and is_whole(x) and void(x) is None:  # equal to itself
             return constant(call.recorder, np.full(x.shape, name in {"eq", "le", "ge"}), "bool")
         return compare(name, x, y)
 

@@ -2,9 +2,14 @@
 
 Arb's NaN says that nothing is known of a number: more bits may give one. So it is not asked. But NaN that was
 written makes NaN of what is computed with it, and a choice (`where(mask, x, nan)`) may take it.
+
+So does 0/0, and another number over 0 is infinite (IEEE 754, 7.2 and 7.3): they are looked for where code
+asks for NaN or infinities.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,15 +33,62 @@ from oracles.exact.program.primitives.choices import abs_, either, select, selec
 from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var
+from oracles.exact.program.program import Equation, Operand, Primitive, Var
 
 SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 SAME = (convert_, detach_, no_grad_)
+KEEPS = (*SAME, *MOVES, select_, neg, abs_, concatenate_)  # what is infinite
 
 
 def missing(x: Var) -> Var | None:
     """Where x is NaN for that reason; None if that is nowhere, or not known (see `is_whole`)."""
-    known: dict[Var, Var | None] = x.builder.missing
+
+    def found(made: Equation, each: list[Var | None]) -> Var | None:
+        gone = _if_any(_written(made) if made.primitive is constant else _spread(made, each))
+        if gone is None and (any(each) or not x.builder.unsure.isdisjoint(made.operands)):
+            x.builder.unsure.add(made.output)
+        return gone
+
+    return _followed(x, x.builder.missing, found)
+
+
+def void(x: Var) -> Var | None:
+    """Where x is NaN since it is made of 0/0; None if it is made of no quotient."""
+
+    def found(made: Equation, each: list[Var | None]) -> Var | None:
+        spread = _spread(made, each)
+        if made.primitive is not div:
+            return spread
+        own = _both(*(comparisons.compare("eq", v, 0.0) for v in made.operands))
+        return _if_any(either([own, spread] if spread else [own]))
+
+    return _followed(x, {}, found)
+
+
+def pole(x: Var) -> Var | None:
+    """Where x is infinite since it is made of a number over 0; None if it is made of no quotient."""
+
+    def found(made: Equation, each: list[Var | None]) -> Var | None:
+        primitive = made.primitive
+        if primitive is div:
+            over, under = made.operands
+            return _if_any(_both(comparisons.compare("ne", over, 0.0), comparisons.compare("eq", under, 0.0)))
+        if primitive is mul and len(known := [own for own in each if own is not None]) == 1:
+            (other,) = (v for v, own in zip(made.operands, each, strict=True) if own is None)
+            return _both(known[0], comparisons.compare("ne", other, 0.0))
+        return _spread(made, each) if primitive in KEEPS else None
+
+    return _followed(x, {}, found)
+
+
+def _both(p: Var, q: Var) -> Var:
+    return p.builder.elementwise("and", p, q, dtype="bool")
+
+
+def _followed(
+    x: Var, known: dict[Var, Var | None], found: Callable[[Equation, list[Var | None]], Var | None]
+) -> Var | None:
+    """What is found of x, from what is found of the operands of all that it is made of."""
     waiting = [x]
     while waiting:
         v = waiting[-1]
@@ -47,10 +99,7 @@ def missing(x: Var) -> Var | None:
             waiting += others
             continue
         else:
-            each = [known[w] for w in made.operands]
-            known[v] = _if_any(_missing(made, each))
-            if known[v] is None and (any(each) or not v.builder.unsure.isdisjoint(made.operands)):
-                v.builder.unsure.add(v)
+            known[v] = found(made, [known[w] for w in made.operands])
         waiting.pop()
     return known[x]
 
@@ -65,11 +114,9 @@ def is_whole(x: Var) -> bool:
     return missing(x) is None and x not in x.builder.unsure
 
 
-def _missing(equation: Equation, each: list[Var | None]) -> Var | None:
+def _spread(equation: Equation, each: list[Var | None]) -> Var | None:
+    """Where a value is NaN since its operands are, as far as that is known of each."""
     primitive, out, operands = equation.primitive, equation.output, equation.operands
-    if primitive is constant:
-        found = _written(np.asarray(equation.params["value"]))
-        return out.builder.constant(np.broadcast_to(found, out.shape)) if found.any() else None
     if all(own is None for own in each):
         return None
     if primitive in SAME:
@@ -78,27 +125,37 @@ def _missing(equation: Equation, each: list[Var | None]) -> Var | None:
         moved = (each[0], *operands[1:])  # what is moved, and where to
         return out.builder.emit(primitive, moved, out.shape, "bool", **equation.params)
     if primitive is concatenate_:
-        return out.builder.emit(primitive, tuple(map(whole, operands)), out.shape, "bool", **equation.params)
+        return out.builder.emit(primitive, _masks(operands, each), out.shape, "bool", **equation.params)
     if primitive is scatter_ and each[0] is not None:
         count = scatter_add(convert(each[0], "int64"), operands[1], out.shape)
         return comparisons.compare("gt", count, 0)
     if primitive is reduce_sum_ and each[0] is not None:
         return out.builder.emit(reduce_or, (each[0],), out.shape, "bool", **equation.params)
     if primitive is select_:
-        return select(operands[0], *map(whole, operands[1:]))
+        return select(operands[0], *_masks(operands, each)[1:])
     return either([own for own in each if own is not None]) if primitive in SPREADS else None
 
 
-def _written(value: Array) -> Array:
-    if value.dtype != object:
-        return np.isnan(value) if value.dtype.kind == "f" else np.zeros(value.shape, bool)
-    return np.array([ball.is_nan() for ball in as_balls(value).ravel().tolist()], bool).reshape(value.shape)
+def _written(made: Equation) -> Var | None:
+    value = np.asarray(made.params["value"])
+    if value.dtype == object:
+        balls = as_balls(value).ravel().tolist()
+        found = np.array([ball.is_nan() for ball in balls], bool).reshape(value.shape)
+    else:
+        found = np.isnan(value) if value.dtype.kind == "f" else np.zeros(value.shape, bool)
+    return made.output.builder.constant(np.broadcast_to(found, made.output.shape)) if found.any() else None
+
+
+def _masks(of: Sequence[Var], each: Sequence[Var | None]) -> tuple[Var, ...]:
+    return tuple(
+        v.builder.constant(np.zeros(v.shape, bool)) if own is None else own
+        for v, own in zip(of, each, strict=True)
+    )
 
 
 def whole(x: Var) -> Var:
     """What of x is missing, as truth values; false where that is nowhere."""
-    own = missing(x)
-    return x.builder.constant(np.zeros(x.shape, bool)) if own is None else own
+    return _masks([x], [missing(x)])[0]
 
 
 def mark(x: Var, gone: Var | None) -> Var:
@@ -108,12 +165,14 @@ def mark(x: Var, gone: Var | None) -> Var:
 
 
 def asked(kind: Primitive, x: Var) -> Var:
-    """Whether x is NaN, or infinite; what is missing is the one and not the other."""
-    found = x.builder.emit(kind, (there(x),), x.shape, "bool")
-    gone = missing(x)
-    if gone is None or kind is not is_nan:
-        return found
-    return x.builder.elementwise("or", gone, found, dtype="bool")
+    """Whether x is NaN, or infinite: of what is missing and of quotients by 0 that is known."""
+    not_numbers = [own for own in (missing(x), void(x)) if own is not None]
+    infinite = [own for own in (pole(x),) if own is not None]
+    if not (not_numbers or infinite):
+        return x.builder.emit(kind, (x,), x.shape, "bool")
+    numbers = mark(select(either([*not_numbers, *infinite]), 0.0, x), None)
+    found = x.builder.emit(kind, (numbers,), x.shape, "bool")
+    return either([*(not_numbers if kind is is_nan else infinite), found])
 
 
 def there(x: Var, otherwise: float = 0.0) -> Var:
@@ -125,6 +184,8 @@ def there(x: Var, otherwise: float = 0.0) -> Var:
 def compare(name: str, x: Operand, y: Operand) -> Var:
     """x < y and its kin, as booleans: what is missing is another number, and neither larger nor smaller."""
     gone = [own for v in (x, y) if isinstance(v, Var) and (own := missing(v)) is not None]
+    if x is y and isinstance(x, Var) and (own := void(x)) is not None:  # so code asks for NaN
+        gone.append(own)
     if not gone:
         return comparisons.compare(name, x, y)
     builder, some = gone[0].builder, either(gone)
