@@ -5,8 +5,10 @@ of two masks one may be enough, and each alone, since two factors that move toge
 be a mask or weights, a scale, a label or a flag, and a gradient need not be right at what a label never is.
 So one fault accuses nobody:
 
-- Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and each time something
-  must be faulty: labels of 0 and 1, or of 1 and -1, are right at one of these.
+- Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and nowhere may the
+  gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. A divisor or a weight says
+  nothing at 0, nor a variance at -1, nor a mean where its weights add up to 0: where only one of the three
+  says something, another number must be faulty as well.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
@@ -71,12 +73,20 @@ def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argum
 
 
 def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) -> list[Part]:
-    """What is faulty where half of the ones are 0, if something is at the other numbers too."""
-    shown = compared(at(0))
+    """What is faulty where half of the ones are other numbers, if something is at each that says anything."""
     kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
-    numbers = () if kinds == {"b"} else (2,) if "u" in kinds else (2, -1)
-    found = (at(number) for number in numbers if shown)
-    return shown if all(compared(one) or is_as(here, one) for one in found) else []
+    shown: list[list[Part]] = []
+    is_silent = False
+    for number in (0,) if kinds == {"b"} else (0, 2) if "u" in kinds else (0, 2, -1):
+        if found := compared(there := at(number)):
+            shown.append(found)
+        elif is_right(there) and not is_as(here, there):
+            return []
+        else:
+            is_silent |= not is_right(there)
+    if is_silent and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
+        return []
+    return shown[0] if shown else []
 
 
 def _of_one(here: Answer, given: float, at: At) -> list[Part]:

@@ -384,3 +384,56 @@ def test_a_mask_shows_where_a_derivative_is_0_too():
 
     assert check_gradient(function, args, grad=forgets, argnums=(0, 1)).verdict == "wrong"
     assert check_gradient(function, args, grad=right, argnums=(0, 1)).passed
+
+
+# At 0, or at -1, each of these says nothing: it divides by its weights, by their sum, or takes a root.
+DIVIDED = {
+    "masked mean, the mask forgotten": (
+        lambda x, w: (x**2 * w).sum() / w.sum(), lambda g, x, w: g * 2 * x / w.sum()
+    ),
+    "masked mean, of all": (lambda x, w: (x**2 * w).sum() / w.sum(), lambda g, x, w: g * 2 * x * w / x.size),
+    "np.average": (lambda x, w: np.average(x**2, weights=w), lambda g, x, w: g * 2 * x / x.size),
+    "sigma": (lambda x, w: (0.5 * (x / w) ** 2 + np.log(w)).sum(), lambda g, x, w: g * x / w),
+    "variance": (lambda x, w: (0.5 * x**2 / w + 0.5 * np.log(w)).sum(), lambda g, x, w: g * x),
+    "degrees": (lambda x, w: (x / np.sqrt(w)).sum() ** 2, lambda g, x, w: g * 2 * x.sum() * np.ones(x.size)),
+    "roots of weights": (lambda x, w: ((np.sqrt(w) * x) ** 2).sum(), lambda g, x, w: g * 2 * x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIVIDED)
+@pytest.mark.parametrize("size", [3, 4])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_weights_that_are_divided_by_hide_nothing(name, size, dtype):
+    function, vjp = DIVIDED[name]
+    x, ones = np.linspace(0.3, 2, size).astype(dtype), np.ones(size, dtype)
+    with np.errstate(all="ignore"):
+        assert check_gradient(function, (x, ones), vjp=vjp, argnums=0).verdict == "wrong"
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_a_right_gradient_beside_weights_is_right(size):
+    x, ones = np.linspace(0.3, 2, size), np.ones(size)
+    with np.errstate(all="ignore"):
+        mean = check_gradient(
+            lambda x, w: (x**2 * w).sum() / w.sum(),
+            (x, ones),
+            vjp=lambda g, x, w: g * 2 * x * w / w.sum(),
+            argnums=0,
+        )
+        ratio = check_gradient(
+            lambda x, w: ((x / w) ** 2).sum(), (x, ones), vjp=lambda g, x, w: g * 2 * x / w**2, argnums=0
+        )
+    assert mean.verdict == ratio.verdict == "accurate"
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_labels_beside_a_mean_accuse_nobody(size):
+    """Its square is 1 where it is a label: the rule leaves it out."""
+    x, ones = np.linspace(0.3, 2, size), np.ones(size)
+    found = check_gradient(
+        lambda x, y: ((1 - y * x) ** 2).mean(),
+        (x, ones),
+        vjp=lambda g, x, y: g * 2 * (x - y) / x.size,
+        argnums=0,
+    )
+    assert found.verdict == "accurate"
