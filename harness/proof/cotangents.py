@@ -68,7 +68,7 @@ def _are_pairs(question: Question) -> list[bool]:
 
 def _part_of_more(array: Array, of_pairs: bool) -> Array:
     """The same numbers with others between their rows, and before them; pairs stay together."""
-    if array.ndim <= of_pairs:
+    if array.ndim <= of_pairs or not array.size:
         return array
     rows = array[..., None] if not of_pairs else array
     *shape, length, parts = rows.shape

@@ -85,7 +85,8 @@ class Plan(Writer):
         """An equation by Arb, as `evaluated` says; the kinds of evaluation are told apart by a name."""
         out = equation.output
         self.by_arb += equation.cost
-        key = (kind, equation.primitive.name, out.dtype, _key(equation.params), *(v.key for v in values))
+        read = tuple((v.key, v.whole) for v in values)
+        key = (kind, equation.primitive.name, out.dtype, out.shape, _key(equation.params), read)
         operands = tuple((v.node, 0, 0) for v in values)
         own = (equation, values, evaluated)
         node = Node("detour", operands, out.size, out.size, not out.is_float, equation=own)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from harness import check_gradient
 from oracles.exact.core import library, plans
 from oracles.exact.core.layout import How, Layout
 from oracles.exact.core.pairs import Pairs, of_balls
@@ -126,6 +127,21 @@ UNDECIDED = {
 def test_what_cannot_be_decided_gives_nothing(name):
     x = np.array([0.1, 0.7, 0.3])
     assert run(UNDECIDED[name], x) is None
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(1, "accurate"), (2, "wrong")])
+def test_products_of_nothing_are_told_apart_by_their_shapes(share, verdict):
+    """Of no query: (5, 0) times (0, 4) is another detour than (5, 0) times (0, 2)."""
+
+    def scores(q, k, v):
+        return q @ k.T @ v, v**2
+
+    def vjp(given, q, k, v):
+        g, of_square = given
+        return g @ v.T @ k, (g @ v.T).T @ q, (q @ k.T).T @ g + share * 2 * of_square * v
+
+    queries, keys, values = np.zeros((0, 4)), np.linspace(-1, 1, 20).reshape(5, 4), np.ones((5, 2)) / 3
+    assert check_gradient(scores, (queries, keys, values), vjp=vjp).verdict == verdict
 
 
 TIED = {
