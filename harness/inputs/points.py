@@ -171,10 +171,15 @@ def _as(leaf: Any, number: float) -> Any:
 def _in_part(target: Target, k: int, number: float) -> Array:
     """An array of the target's with another number: behind the middle of the last axis that has a middle.
 
-    So a mask of a column has one too, and no row of a mask is without its first.
+    So a mask of a column has one too, and no row of a mask is without its first. Of what is symmetric, as the
+    weights of a graph, it is every other number, the diagonal not among them: it stays symmetric.
     """
     array = target.arrays[k]
     numbers = as_numbers(array, k in target.flat.complex).copy()
+    if is_hermitian(numbers):
+        row, column = np.indices(numbers.shape[-2:])
+        numbers[..., (row + column) % 2 == 1] = number
+        return _as_array(numbers, array)
     axis = max((axis for axis, length in enumerate(numbers.shape) if length > 1), default=None)
     if axis is None:
         numbers[...] = number

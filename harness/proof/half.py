@@ -25,7 +25,7 @@ def of_half(here: Answer, at: At) -> list[Part]:
     if not shown or not _exchanged(here, at(INSIDE[1])) or is_shorter(larger, at(TINY)):
         return []
     others = (at(other) for other in OTHERS)
-    if any(is_right(found) and not _is_zero(found) and not is_as(here, found) for found in others):
+    if any(is_right(found) and not is_zero(found) and not is_as(here, found) for found in others):
         return []
     return shown
 
@@ -40,6 +40,6 @@ def _exchanged(here: Answer, there: Answer) -> list[Part]:
     return [part for part in compared(there) if part.name in moved and not part.near]
 
 
-def _is_zero(found: Answer) -> bool:
+def is_zero(found: Answer) -> bool:
     """Whether all of the derivative is 0, as that of p (1 - p) is at 1: there no factor shows."""
     return len(found.zero) == sum(not part.of_value for part in found.parts)

@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from harness.inputs.points import as_numbers, near, other
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_right, is_shorter
-from harness.proof.half import TINY, At, of_half
+from harness.proof.half import TINY, At, is_zero, of_half
 from harness.proof.question import Answer, Part
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
@@ -95,10 +95,21 @@ def _of_one(here: Answer, given: float, at: At) -> list[Part]:
         return []
     if is_shorter(larger, here) and is_shorter(larger, at(TINY)):
         return []  # asked first, since at -1 it may iterate for ever
-    labels = (at(label) for label in LABELS if label != given)
-    if any(is_right(found) and not is_as(here, found) for found in labels):
+    if _is_label(here, given, at):
         return []
     return shown if compared(at(0.5)) else []
+
+
+def _is_label(here: Answer, given: float, at: At) -> bool:
+    """Whether the gradient is right at another label or flag than this.
+
+    Not at both 0 and -1, nor at a -1 where nothing moves: there a 1 is a width, and nothing lies within it.
+    """
+    others = {label: at(label) for label in LABELS if label != given}
+    right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
+    if given != 1:
+        return bool(right)
+    return right == {0} or (right == {-1} and not is_zero(others[-1]))
 
 
 def _of_whole(here: Answer, at: At) -> list[Part]:

@@ -437,3 +437,66 @@ def test_labels_beside_a_mean_accuse_nobody(size):
         argnums=0,
     )
     assert found.verdict == "accurate"
+
+
+# Each is right for a symmetric matrix, as graphs and couplings have it, and for no other.
+SYMMETRIC = {
+    "smoothing on a graph": (
+        lambda x, w: 0.5 * (w * (x[:, None] - x[None]) ** 2).sum(),
+        lambda g, x, w: 2 * g * (w.sum(1) * x - w @ x),
+    ),
+    "couplings": (lambda x, w: -0.5 * x @ w @ x, lambda g, x, w: -g * w @ x),
+    "a square": (lambda x, w: ((w @ x) ** 2).sum(), lambda g, x, w: 2 * g * w @ (w @ x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYMMETRIC)
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_a_symmetric_matrix_of_ones_stays_symmetric(name, size):
+    function, vjp = SYMMETRIC[name]
+    at = (np.linspace(0.3, 2, size), np.ones((size, size)))
+    assert check_gradient(function, at, vjp=vjp, argnums=0).verdict == "accurate"
+    forgotten = check_gradient(function, at, vjp=lambda g, x, w: vjp(g, x, np.ones((size, size))), argnums=0)
+    assert forgotten.verdict == "wrong"
+
+
+INSIDE = np.concatenate([np.linspace(-0.9, 0.8, 5), [2.0, -3.0]])
+WIDTHS = {
+    "smooth L1": (
+        lambda x, b: np.where(abs(x) < b, 0.5 * x * x / b, abs(x) - 0.5 * b).sum(),
+        lambda g, x, b: g * np.where(abs(x) < b, x, np.sign(x)),
+    ),
+    "Tukey's biweight": (
+        lambda x, c: np.where(abs(x) < c, (1 - (1 - (x / c) ** 2) ** 3) * c * c / 6, c * c / 6).sum(),
+        lambda g, x, c: g * np.where(abs(x) < c, x * (1 - x**2) ** 2, 0),
+    ),
+    "a cosine's cutoff": (
+        lambda x, c: np.where(abs(x) < c, 0.5 * (1 + np.cos(np.pi * x / c)), 0).sum(),
+        lambda g, x, c: g * np.where(abs(x) < c, -0.5 * np.pi * np.sin(np.pi * x), 0),
+    ),
+    "the same, times its mask": (
+        lambda x, c: (0.5 * (1 + np.cos(np.pi * x / c)) * (abs(x) < c)).sum(),
+        lambda g, x, c: g * -0.5 * np.pi * np.sin(np.pi * x) * (abs(x) < c),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WIDTHS)
+@pytest.mark.parametrize("width", [1.0, np.ones(1)])
+def test_a_width_is_no_label(name, width):
+    """Nothing lies within a width of 0 or -1, so a gradient that forgets it is right there."""
+    function, vjp = WIDTHS[name]
+    with np.errstate(all="ignore"):
+        assert check_gradient(function, (INSIDE, width), vjp=vjp, argnums=0).verdict == "wrong"
+
+
+@pytest.mark.parametrize("label", [1.0, 0.0])
+def test_a_flag_that_chooses_a_branch_accuses_nobody(label):
+    """At another number than 0 and 1 such a gradient is anything."""
+    found = check_gradient(
+        lambda x, y: -(y * np.log(x) + (1 - y) * np.log(1 - x)).sum(),
+        (np.array([0.3, 0.6]), label),
+        vjp=lambda g, x, y: g * (-1 / x if y == 1 else 1 / (1 - x)),
+        argnums=0,
+    )
+    assert found.verdict == "accurate"

@@ -271,6 +271,9 @@ SAMPLES: dict[str, Sample] = {
         lambda x, y: (np.linalg.tensordot(x, y), np.linalg.cross(x.T, y.T), np.linalg.vecdot(x, y)), (X, Y)
     ),
     "cross": Sample(lambda x, y: (np.cross(x.T, y.T), np.cross(x, y, axis=0)), (X, Y)),
+    "cross of one and many": Sample(
+        lambda x, y: (np.cross(x[:, 0], y.T), np.cross(x, y[:, 0], 0, 0, 1)), (X, Y)
+    ),
     "linalg.norm": Sample(
         lambda x: tuple(np.linalg.norm(x, o) for o in (None, "fro", 1, -1, np.inf, -np.inf)), (X,)
     ),

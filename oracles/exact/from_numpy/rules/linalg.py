@@ -142,12 +142,12 @@ def _cross(
 ) -> Var:
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
     a, b = pair(a, b)
-    a, b = index(a, lambda p: np.moveaxis(p, axisa, 0)), index(b, lambda p: np.moveaxis(p, axisb, 0))
-    if a.shape[0] != 3 or b.shape[0] != 3:
+    a, b = index(a, lambda p: np.moveaxis(p, axisa, -1)), index(b, lambda p: np.moveaxis(p, axisb, -1))
+    if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise unsupported("np.cross of vectors that have not three elements")
     turn, back = [1, 2, 0], [2, 0, 1]
-    product = a[turn] * b[back] - a[back] * b[turn]
-    return index(product, lambda p: np.moveaxis(p, 0, axisc))
+    product = a[..., turn] * b[..., back] - a[..., back] * b[..., turn]
+    return index(product, lambda p: np.moveaxis(p, -1, axisc))
 
 
 def _kron(a: Operand, b: Operand) -> Var:
