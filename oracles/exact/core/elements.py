@@ -33,6 +33,7 @@ ARITHMETIC: dict[str, Callable[..., Any]] = {
     "div": operator.truediv,
     "neg": operator.neg,
     "abs": abs,
+    "nonnegative": arb.nonnegative_part,
     "larger": certain_extreme("max"),
     "smaller": certain_extreme("min"),
     "and": operator.and_,

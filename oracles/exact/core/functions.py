@@ -66,6 +66,10 @@ class Functions:
         """1 / x."""
         return self.number(1)._with("div", x)
 
+    def length(self, x: Expression) -> Expression:
+        """The root of a sum of squares, of what of its ball is not below 0."""
+        return x._with("nonnegative")._with("sqrt")
+
     def rsqrt(self, x: Expression) -> Expression:
         """1 / sqrt(x)."""
         return self.reciprocal(x._with("sqrt"))

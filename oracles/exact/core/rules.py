@@ -39,6 +39,14 @@ def _arithmetic(operation: str) -> Rule:
     return rule
 
 
+def _unit(plan: Writer, equation: Equation, v: Value, size: Value) -> Value:
+    """The quotient; where the length is 0, as a kink, all that it may be."""
+    zero, one, whole = (plan.number(ball, len(size.whole)) for ball in (arb(0), arb(1), arb(0, 1)))
+    nothing = compared(plan, "eq", size, zero)
+    quotient = plan.elementwise("div", v, plan.elementwise("select", nothing, one, size))
+    return plan.elementwise("blend", size, zero, quotient, whole)
+
+
 def _compare(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         if not all(o.is_float for o in equation.operands):
@@ -293,6 +301,7 @@ RULES: dict[str, Rule] = {
     **{name: _compare(name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
     **{name: _logic(name) for name in ("and", "or", "xor", "not")},
     "scale": _arithmetic("mul"),
+    "unit": _unit,
     "maximum": _extreme("larger"),
     "minimum": _extreme("smaller"),
     "blend": _arithmetic("blend"),

@@ -321,6 +321,10 @@ class _Functions:
         """1 / x."""
         return _Number(inverse(x.value))
 
+    def length(self, x: _Number) -> _Number:
+        """The root of a sum of squares."""
+        return _Number(self.point.function("sqrt", x.value))
+
     def rsqrt(self, x: _Number) -> _Number:
         """1 / sqrt(x)."""
         return _Number(inverse(self.point.function("sqrt", x.value)))
@@ -366,7 +370,7 @@ RULES: dict[str, Rule] = {
     "sub": _plainly(lambda x, y: added(x, negative(y))),
     "neg": _plainly(negative),
     **dict.fromkeys(("mul", "scale"), _plainly(multiplied)),
-    "div": _plainly(lambda x, y: multiplied(x, inverse(y))),
+    **dict.fromkeys(("div", "unit"), _plainly(lambda x, y: multiplied(x, inverse(y)))),
     "taylor": _taylor,
     **dict.fromkeys(("convert", "detach", "no_grad", "edged"), _plainly(lambda *values: values[-1])),
     "rough": _plainly(lambda *values: values[0]),

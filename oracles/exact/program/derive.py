@@ -121,11 +121,12 @@ def adjoints(program: Program, wrt: Sequence[int]) -> tuple[Program, list[Var]]:
 def _linearize(
     program: Program,
     wrt: Sequence[int],
-    apart: Callable[[Var, Var], Var] = lambda out, tangent: tangent,
+    apart: Callable[[Var, Var], Var] | None = None,
     forward: bool = False,
 ) -> tuple[Builder, dict[Var, Var], dict[Var, Var]]:
     """Write the program again with its tape; `primal` and `tangents` map its values to the new ones.
 
+    Each tangent may be kept `apart`; then that of a value comes from those of its own operands alone.
     The tape of `forward` mode has the tangents of what only reverse mode holds fixed; these are held, too.
     """
     builder = Builder()
@@ -135,6 +136,8 @@ def _linearize(
         v = program.inputs[i]
         tangents[v] = builder.input(v.shape, v.dtype, linear=True)
         builder.moving.add(primal[v])
+    if apart is None:
+        builder.tangents = {primal[v]: tangent for v, tangent in tangents.items()}
     for equation in program.equations:
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
@@ -149,7 +152,10 @@ def _linearize(
         if not out.is_float or (rule is None and not held):
             continue  # constant between its jumps
         if rule is not None and any(t is not None for t in active):
-            tangents[out] = apart(out, rule(here, active))
+            moved = rule(here, active)
+            tangents[out] = moved if apart is None else apart(out, moved)
+            if builder.tangents is not None:
+                builder.tangents[primal[out]] = moved
         if builder.moving.intersection(operands):
             builder.moving.add(primal[out])
     builder.guards = [(primal[v], value) for v, value in program.guards]

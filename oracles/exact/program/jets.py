@@ -252,7 +252,7 @@ def _error_function(sign: int) -> Slopes:
 SLOPES: dict[str, Slopes] = {
     "exp": exp, "expm1": expm1, "exp2": exp2,
     "log": log, "log1p": log1p, "log2": _logarithm(2), "log10": _logarithm(10),
-    "reciprocal": reciprocal, "sqrt": sqrt, "rsqrt": rsqrt, "cbrt": cbrt,
+    "reciprocal": reciprocal, "sqrt": sqrt, "length": sqrt, "rsqrt": rsqrt, "cbrt": cbrt,
     "sin": _turning("cos", (1, -1)), "cos": _turning("sin", (-1, 1)), "tan": tan,
     "sinh": _turning("cosh", (1, 1)), "cosh": _turning("sinh", (1, 1)), "tanh": tanh,
     "asin": _root_arc(1, -1), "acos": _root_arc(1, -1, -1), "atan": _arc(1),

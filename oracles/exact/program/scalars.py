@@ -212,6 +212,9 @@ class _Values:
     def log10(self, x: Array) -> Array:
         return np.asarray(each(arb.log, x) * self.logarithm(10, -1))
 
+    def length(self, x: Array) -> Array:
+        return each(lambda b: b.nonnegative_part().sqrt(), x)
+
     def cbrt(self, x: Array) -> Array:
         return each(_cube_root, x)
 
@@ -263,6 +266,10 @@ SCALARS: dict[str, Scalar] = {
     "exp2": Scalar(accuracy=vector(4, "as its exp"), positive=True),
     "sqrt": Scalar(
         accuracy=Accuracy(0.5, 1, 0.5, "ieee; torch's float64 reaches 0.75"),
+        positive=True,
+    ),
+    "length": Scalar(  # the root of what is known to be a sum of squares, at the least 0
+        accuracy=Accuracy(0.5, 1, 0.5, "as sqrt"),
         positive=True,
     ),
     "rsqrt": Scalar(accuracy=Accuracy(2, 3, 2, "seen"), positive=True),

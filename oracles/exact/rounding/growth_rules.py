@@ -49,6 +49,11 @@ def _mul(plan: GrowingPlan, equation: Equation, values: tuple[Value, ...], targe
     return plan.grown(product, target, 1, True, unless=SCALED, operands=values)
 
 
+def _unit(plan: GrowingPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
+    """As a division: where squares underflow, nothing bounds it."""
+    return plan.grown(plan.elementwise("div", *values), target, QUOTIENT_UNITS, True)
+
+
 def _scale(plan: GrowingPlan, equation: Equation, values: tuple[Value, ...], target: Format) -> Value:
     """A product that is 0 where its first factor is, whatever the other is: that of a branch not taken."""
     z, product = values[0], plan.exactly(equation, values)
@@ -266,6 +271,7 @@ ROUNDED: dict[str, Rounded] = {
     "sub": _basic(1, inexact=False),
     "mul": _mul,
     "div": _basic(QUOTIENT_UNITS),
+    "unit": _unit,
     "scale": _scale,
     "convert": _convert,
     "taylor": _taylor,

@@ -72,7 +72,7 @@ def _eig(which: int, part: str, a: Var, b: Var) -> Var:
 SCALAR_DOMAINS: dict[str, Array] = {
     **dict.fromkeys(("exp", "expm1", "exp2", "sin", "cos", "tan", "sinh", "cosh", "tanh"), X),
     **dict.fromkeys(("atan", "asinh", "erf", "erfc", "sinc", "cbrt", "reciprocal", "digamma", "lgamma"), X),
-    **dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "rsqrt", "expi", "spence"), POSITIVE),
+    **dict.fromkeys(("log", "log1p", "log2", "log10", "sqrt", "length", "rsqrt", "expi", "spence"), POSITIVE),
     **dict.fromkeys(("asin", "acos", "atanh", "erfinv"), UNIT),
     "acosh": POSITIVE + 1,
     "erfcinv": POSITIVE / 2,
@@ -187,6 +187,7 @@ SAMPLES: dict[str, Sample] = {
     "mod": Sample(lambda x, y: fn.remainder(x, y, "floor"), (X, POSITIVE)),
     "real power": Sample(fn.power, (POSITIVE, Y)),
     "hypot": Sample(fn.hypot, (X, Y)),
+    "unit": Sample(lambda x, y: x.builder.elementwise("unit", x, fn.hypot(x, y)), (X, Y)),
     "atan2": Sample(fn.atan2, (X, Y)),
     "xlogy": Sample(fn.xlogy, (X, POSITIVE)),
     "xlog1py": Sample(fn.xlog1py, (X, POSITIVE)),

@@ -54,6 +54,7 @@ FUNCTIONS: dict[str, Function] = {
     "log2": Function(sympy.log(x) / sympy.log(2), 0),
     "log10": Function(sympy.log(x) / sympy.log(10), 0),
     "sqrt": Function(sympy.sqrt(x), 0),
+    "length": Function(sympy.sqrt(x), 0),
     "rsqrt": Function(1 / sympy.sqrt(x), 0),
     "cbrt": Function(x / (x**2) ** sympy.Rational(1, 3)),
     "reciprocal": Function(1 / x),

@@ -90,7 +90,7 @@ FACTS = {
     "itself": COMPARISONS | {"sub"},
     "around": STEPS | {"select", "convert", "taylor"},
     "cost": MATRICES | {"matmul", "taylor"},
-    "kink": AROUND | {"blend", "weights", "mixture", "arrange", "edge_rate"},
+    "kink": AROUND | {"blend", "weights", "mixture", "arrange", "edge_rate", "unit"},
 }
 
 

@@ -108,7 +108,7 @@ def norm(x: Var, order: float | None = 2, dim: Dim = None, keepdim: bool = False
     if math.isinf(order):
         return (r.reduce_max if order > 0 else r.reduce_min)(size, over, keepdim)
     total = reduce_sum(f.square(x) if order == 2 else f.power(size, order), over, keepdim)
-    if not (zeros and order > 1):
+    if order == 2 or not (zeros and order > 1):
         return _root(total, order)
     return _rooted(total, order, x, over, keepdim)
 

@@ -9,12 +9,13 @@ import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import ONE, all_finite, as_balls, each, filled
-from oracles.exact.program.derive import Tangents
+from oracles.exact.program.derive import Tangents, zeros_like
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.formats import FORMATS, UNKNOWN, Format, Growth
 from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.choices import select
+from oracles.exact.program.primitives.lengths import along, are_squares, has_parts, length
 from oracles.exact.program.primitives.staying import MINUS, Told, stay_equal, stays
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import HALVES, QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS, Scalar
@@ -22,7 +23,7 @@ from oracles.exact.program.scalars import HALVES, QUOTIENT_UNITS, SCALARS, SLACK
 # Where a function falls to -inf, as IEEE 754 has it; Arb has no value there.
 ENDS = {"log": 0.0, "log2": 0.0, "log10": 0.0, "log1p": -1.0}
 # These and others whose slope has no end where they have one: of what stays there, it is not asked for.
-STEEP = frozenset({*ENDS, "sqrt", "rsqrt", "cbrt", "reciprocal", "real_power"})
+STEEP = frozenset({*ENDS, "sqrt", "length", "rsqrt", "cbrt", "reciprocal", "real_power"})
 
 
 def _taylor_coefficient(*operands: Array, function: str, order: int, **static: Any) -> Array:
@@ -52,6 +53,8 @@ def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
     params = dict(equation.params)
     function, order, along = params.pop("function"), params.pop("order"), params.pop("along", 0)
     terms: list[Var | None] = [None]
+    if function == "length" and order == 0 and has_parts(x):
+        return _length_along(x, equation.output)
     if tx is not None:
         kept = {"along": along} if along else {}
         slope = scalar(function, x, *parameters, order=order + 1, **kept, **params)
@@ -69,6 +72,16 @@ def _taylor_jvp(equation: Equation, tangents: Tangents) -> Var:
         slope = scalar(function, x, *parameters, order=order, along=next_one, **params)
         terms.append(scale(tangent, slope if factor == 1 else slope * float(factor)))
     return sum_of(*terms)
+
+
+def _length_along(total: Var, size: Var) -> Var:
+    """By what is squared; where the sum stays what it is, nothing moves it."""
+    still = stays(total)
+    if still is False:
+        return along(total, size) or zeros_like(size)
+    there = _as_var(still, total)
+    found = along(total, select(there, 1.0, size))
+    return zeros_like(size) if found is None else select(there, zeros_like(size), found)
 
 
 def _as_var(still: Var | bool, x: Var) -> Var:
@@ -207,6 +220,8 @@ taylor = Primitive(
 
 def scalar(function: str, x: Var, *parameters: Operand, order: int = 0, **static: Any) -> Var:
     """The Taylor coefficient of this order (0: the value) of a function in `scalars` at x, elementwise."""
+    if function == "sqrt" and order == 0 and are_squares(x):
+        return length(x)
     return x.builder.elementwise(
         "taylor", x, *parameters, dtype=x.dtype, function=function, order=order, **static
     )
