@@ -34,10 +34,11 @@ from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.witness import sides_with_rule
 from oracles.exact.program.balls import KINKS, as_balls
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Exhausted, Pole, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.units import bounded
 from oracles.exact_oracle import BITS
 
 LEFT_OF_ZERO_ULPS = 16  # of the largest input, that a forward which iterates may leave of a slope of 0
@@ -49,6 +50,7 @@ SOLVES = 20  # likewise: a solver that has converged, and no formula on one line
 SHARED = 4  # ulps that an element at a kink is known to
 NEAR = 64  # how many roundings of the inputs an iteration may stop short: 1 to 30 seen
 SECONDS = 20.0  # for the second witness
+NARROW = 2.0**-100  # of the largest true element: no hull
 DIGITS = (12, 18, 30)  # as many as tell two numbers apart
 
 SPEC = "pass the function that is meant as spec="
@@ -97,7 +99,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     Raises:
         Undecided: The program has no value in exact arithmetic, to any precision within the limits.
     """
-    found = refine(program.program, program.values, BITS, question.limits, quickly=True)
+    found, program = _enclosed(truth, program, question)
 
     def sides(but: int | None = None) -> Comparison:
         return Comparison(
@@ -159,6 +161,30 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     close = _is_near(found[which], truth.enclosures[which], element) or _is_unresolved(truth, found, agrees)
     iterates = _iterates(truth.specification) or (program.program.guards and _iterates(program.program))
     return Formula(tuple(agrees), said, near=bool(close and iterates), open=leaps)
+
+
+def _enclosed(truth: Truth, program: Recording, question: Question) -> tuple[list[Enclosure], Recording]:
+    """E, and the program that gives it: where a length is 0 it may have bounds instead of no value.
+
+    Raises:
+        Undecided: As `refine`.
+    """
+    try:
+        return refine(program.program, program.values, BITS, question.limits, quickly=True), program
+    except Undecided as reason:
+        within = None if isinstance(reason, (Exhausted, Pole)) else bounded(program.program)
+        if within is None:
+            raise
+        found = refine(within, program.values, BITS, question.limits)
+        if any(map(_is_hull, found, truth.enclosures)):
+            raise
+        return found, replace(program, program=within)
+
+
+def _is_hull(e: Enclosure, t: Enclosure) -> bool:
+    """Whether there is an element of which E says less than T."""
+    size = float(np.max(np.abs(t.mid), initial=0.0)) or 1.0
+    return bool(np.any(~t.wide & ~(e.radius <= NARROW * size)))
 
 
 def _is_near(e: Enclosure, t: Enclosure, element: tuple[int, ...]) -> bool:

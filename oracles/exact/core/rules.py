@@ -47,6 +47,10 @@ def _unit(plan: Writer, equation: Equation, v: Value, size: Value) -> Value:
     return plan.elementwise("blend", size, zero, quotient, whole)
 
 
+def _within(plan: Writer, equation: Equation, x: Value, most: Value) -> Value:
+    return plan.elementwise("larger", plan.elementwise("smaller", x, most), plan.elementwise("neg", most))
+
+
 def _compare(operation: str) -> Rule:
     def rule(plan: Writer, equation: Equation, *values: Value) -> Value | None:
         if not all(o.is_float for o in equation.operands):
@@ -302,6 +306,7 @@ RULES: dict[str, Rule] = {
     **{name: _logic(name) for name in ("and", "or", "xor", "not")},
     "scale": _arithmetic("mul"),
     "unit": _unit,
+    "within": _within,
     "maximum": _extreme("larger"),
     "minimum": _extreme("smaller"),
     "blend": _arithmetic("blend"),

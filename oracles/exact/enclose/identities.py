@@ -373,7 +373,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("div", "unit"), _plainly(lambda x, y: multiplied(x, inverse(y)))),
     "taylor": _taylor,
     **dict.fromkeys(("convert", "detach", "no_grad", "edged"), _plainly(lambda *values: values[-1])),
-    "rough": _plainly(lambda *values: values[0]),
+    **dict.fromkeys(("rough", "within"), _plainly(lambda *values: values[0])),
     "abs": lambda point, equation, x: point.magnitude(x),
     "maximum": lambda point, equation, x, y: _chosen(point.below(x, y), y, x),
     "minimum": lambda point, equation, x, y: _chosen(point.below(x, y), x, y),

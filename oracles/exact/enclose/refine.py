@@ -14,7 +14,7 @@ from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.limits import GUARD_BITS, Limits
 from oracles.exact.program.balls import KINKS, LOST, all_finite, precision
-from oracles.exact.program.errors import Exhausted, Undecided
+from oracles.exact.program.errors import Exhausted, Pole, Undecided
 from oracles.exact.program.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
@@ -103,7 +103,7 @@ def refine(
         if kinks:
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
         if poles and poles.are_all and not _finite(results):
-            raise Undecided(f"{problem} (at {now} bits; more would not help)")
+            raise Pole(f"{problem} (at {now} bits; more would not help)")
         if 2 * now > limits.bits or not work.affords(program, 2 * now):
             reached = "max_bits" if 2 * now > limits.bits else "seconds"
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""

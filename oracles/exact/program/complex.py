@@ -14,10 +14,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from oracles.exact.program import functions as f
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, reduce_sum
 from oracles.exact.program.primitives.edges import edged
 from oracles.exact.program.primitives.roughness import rough
+from oracles.exact.program.primitives.squares import is_zero as is_written_zero
 from oracles.exact.program.program import Array, Builder, Operand, Shape, Var
 
 REAL = {"complex64": "float32", "complex128": "float64"}  # the dtype of the parts
@@ -192,9 +194,14 @@ def div(x: Number, y: Number) -> Complex:
     dtype = next(v.dtype for v in (x, y) if isinstance(v, Complex))
     shape = np.broadcast_shapes(*(np.shape(v) if not hasattr(v, "shape") else v.shape for v in (x, y)))
     x, y = _written(builder, x, dtype, shape), _written(builder, y, dtype, shape)
-    below, product = f.square(y.re) + f.square(y.im), mul(x, conj(y))
+    if is_written_zero(y.im):
+        quotient = x.apart(lambda v: v / y.re)
+    else:
+        below = f.square(y.re) + f.square(y.im)
+        quotient = mul(x, conj(y)).apart(lambda v: v / below)
     terms = (x.re, x.im, y.re, y.im)
-    return product.apart(lambda v: rough(v / below, "quotient", terms, QUOTIENT_UNITS))
+    normal = float(format_of(y.re.dtype).normal)
+    return quotient.apart(lambda v: rough(v, "quotient", terms, QUOTIENT_UNITS, normal=normal))
 
 
 def _written(builder: Builder, x: Number, dtype: str, shape: Shape) -> Complex:

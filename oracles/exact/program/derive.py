@@ -130,6 +130,7 @@ def _linearize(
     The tape of `forward` mode has the tangents of what only reverse mode holds fixed; these are held, too.
     """
     builder = Builder()
+    builder.forward = forward
     primal = {v: builder.input(v.shape, v.dtype) for v in program.inputs}
     tangents: dict[Var, Var] = {}
     for i in wrt:

@@ -52,6 +52,10 @@ class Turned(Undecided):
         return cls(f"the program was recorded where a branch took {expected}; here it is {here}")
 
 
+class Pole(Undecided):
+    """A function of exact numbers has no value there: 0 / 0, the logarithm of 0. More bits change nothing."""
+
+
 class Exhausted(Undecided):
     """The work that is allowed was done, and it was not enough."""
 

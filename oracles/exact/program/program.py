@@ -350,6 +350,7 @@ class Builder:
         )  # while deriving: what moves with the inputs, held fixed (`detach`) or not
         # Likewise the tangent of each, where a rule may take those of what its operands are made of.
         self.tangents: dict[Var, Var] | None = None
+        self.forward = False  # likewise whether these are what is asked for, and no cotangents
         self.staying: dict[Var, Any] = {}  # where each value stays all the same (see `staying`)
         self.missing: dict[Var, Var | None] = {}  # where it is NaN whatever the inputs are (see `missing`)
         self.lacks = False  # whether a number that stands in the code is NaN

@@ -239,8 +239,9 @@ def _spectrum(plan: GrowingPlan, *parts: Value, axis: int) -> Value:
     return plan.reshaped(plan.reduced("sum", sizes, (axis % len(whole),)), whole)
 
 
-def _quotient(plan: GrowingPlan, a: Value, b: Value, c: Value, d: Value) -> Value:
+def _quotient(plan: GrowingPlan, a: Value, b: Value, c: Value, d: Value, *, normal: float) -> Value:
     below = plan.elementwise("add", *(plan.not_negative(_sizes(plan, v)) for v in (c, d)))
+    below = plan.elementwise("sub", below, plan.constant(np.full((1,) * len(below.whole), normal)))
     found = plan.elementwise("div", _sizes(plan, a, b), below)
     return plan.elementwise("mul", found, plan.constant(np.full((1,) * len(found.whole), 1.5)))
 
@@ -272,6 +273,7 @@ ROUNDED: dict[str, Rounded] = {
     "mul": _mul,
     "div": _basic(QUOTIENT_UNITS),
     "unit": _unit,
+    "within": lambda plan, equation, values, target: values[0],
     "scale": _scale,
     "convert": _convert,
     "taylor": _taylor,

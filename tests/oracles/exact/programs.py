@@ -188,6 +188,7 @@ SAMPLES: dict[str, Sample] = {
     "real power": Sample(fn.power, (POSITIVE, Y)),
     "hypot": Sample(fn.hypot, (X, Y)),
     "unit": Sample(lambda x, y: x.builder.elementwise("unit", x, fn.hypot(x, y)), (X, Y)),
+    "within": Sample(lambda x, y: x.builder.elementwise("within", x, fn.hypot(x, y)), (X, Y)),
     "atan2": Sample(fn.atan2, (X, Y)),
     "xlogy": Sample(fn.xlogy, (X, POSITIVE)),
     "xlog1py": Sample(fn.xlog1py, (X, POSITIVE)),

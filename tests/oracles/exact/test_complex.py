@@ -2,9 +2,12 @@
 
 from functools import partial
 
+import jax
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+import torch
 
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import complex as cx
@@ -179,3 +182,37 @@ def _within(program, values, computed):
     found = bound(program, values, ROUNDING_MODELS["numpy"]).balls
     for balls, numbers in zip(found, (computed.real, computed.imag), strict=True):
         assert all(b.contains(float(c)) for b, c in zip(balls.ravel(), numbers.ravel(), strict=True))
+
+
+def nasty(rng, dtype, n=600):
+    """Numbers of any exponent, the ends among them."""
+    low, high = (-1074, 1023) if dtype == "float64" else (-149, 127)
+    exponents = [rng.integers(low, high, n), rng.integers(low, low + 60, n), rng.integers(high - 60, high, n)]
+    return np.ldexp(rng.normal(size=n), np.choose(rng.integers(0, 3, n), exponents)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_bound_holds_quotients_by_a_real_number_that_was_made_complex(dtype):
+    """Below the normal numbers 1 / c is infinite, by which some kernels multiply."""
+    a, b, c = (nasty(np.random.default_rng(k), dtype) for k in range(3))
+    builder = Builder()
+    x, y, z = (builder.input(v.shape, dtype) for v in (a, b, c))
+    found = cx.div(Complex(x, y), cx.pair(z, 0.0))
+    program = builder.program([found.re, found.im])
+    kind = "complex128" if dtype == "float64" else "complex64"
+    above, below = (np.empty(a.shape, kind) for _ in range(2))
+    above.real, above.imag, below.real, below.imag = a, b, c, 0
+    with np.errstate(all="ignore"), jax.enable_x64(True):
+        computed = {
+            "numpy": above / below,
+            "torch": (torch.tensor(above) / torch.tensor(below)).numpy(),
+            "jax": np.asarray(jnp.asarray(above) / jnp.asarray(below)),
+        }
+    for library, numbers in computed.items():
+        balls = bound(program, [a, b, c], ROUNDING_MODELS[library]).balls
+        for part, own in zip((numbers.real, numbers.imag), balls, strict=True):
+            told = [
+                (v, ball) for v, ball in zip(part.tolist(), own.tolist(), strict=True) if ball.is_finite()
+            ]
+            assert len(told) > 100
+            assert all(v in ball for v, ball in told)

@@ -24,7 +24,7 @@ from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.primitives import convert, scalar, select
 from oracles.exact.program.primitives.arrays import permute, reduce_sum, reshape
-from oracles.exact.program.primitives.lengths import are_squares
+from oracles.exact.program.primitives.squares import are_squares
 from oracles.exact.program.program import Builder
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 from tests.oracles.exact.core.operands import BITS, balls, missed, numbers, points
@@ -274,3 +274,16 @@ class Amplitude(torch.autograd.Function):
 def test_at_0_an_amplitude_has_the_slopes_around(at_zero, verdict):
     x = torch.tensor([[0.0, 0.0], [0.3, -0.2]], dtype=torch.float64)
     assert check_gradient(lambda x: Amplitude.apply(x, at_zero), (x,)).verdict is verdict
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-40])
+def test_forward_a_length_moves_by_no_more_than_what_is_squared(size):
+    """Along (3, 4) by 5 at the most, and not by the 7 that both slopes may be together."""
+    program = jvp(build(fn.hypot, (np.ones(1), np.ones(1))), [0, 1])
+    around = Pairs(np.zeros(1), np.zeros(1), np.full(1, size)).balls
+    (found,) = evaluate(program, [around, around, np.array([3.0]), np.array([4.0])], 128)[0]
+    assert all(found.contains(k) for k in (-5, 0, 5))
+    assert abs(found) < 5.001
+    far = evaluate(program, [np.array([6.0]), np.array([8.0]), np.array([3.0]), np.array([4.0])], 128)[0]
+    assert far.item().contains(5)
+    assert far.item().rel_accuracy_bits() > 100

@@ -9,37 +9,20 @@ itself, as |z|^2 does, and that makes a slope with an end as small as r is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 from flint import arb
 
 from oracles.exact.program.balls import KINKS, as_balls, each
-from oracles.exact.program.derive import Tangents, again
+from oracles.exact.program.derive import Tangents, again, zeros_like
 from oracles.exact.program.formats import Format, Growth
-from oracles.exact.program.primitives.arithmetic import (
-    add,
-    convert,
-    convert_,
-    div,
-    mul,
-    neg,
-    reciprocal,
-    scale,
-    sub,
-)
-from oracles.exact.program.primitives.arrays import (
-    constant_value,
-    permute,
-    permute_,
-    reduce_sum_,
-    reshape,
-    reshape_,
-    spread,
-)
-from oracles.exact.program.primitives.same import same_elements
+from oracles.exact.program.primitives.arithmetic import div, reciprocal, scale
+from oracles.exact.program.primitives.squares import KEPT, SUMS, are_squares, before, signs, squared
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var, sum_of
 
-KEPT = (reshape_, permute_, convert_, reduce_sum_)  # sums of squares stay such
-MOST = 256  # equations that are looked through
+Rule: TypeAlias = Callable[[Var, Var, Var], Var]  # of a tangent, what it is of, and the length
 
 
 def _unit(v: Array, size: Array) -> Array:
@@ -83,67 +66,19 @@ unit_ = Primitive(
 )
 
 
-def are_squares(total: Var) -> bool:
-    """Whether it is written as a sum of squares."""
-    waiting, seen = [(total, 1)], set[tuple[Var, int]]()
-    while waiting:
-        v, sign = one = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        made = v.builder.definitions.get(v)
-        if made is None or not v.is_float or len(seen) > MOST:
-            return False
-        if made.primitive in KEPT:
-            waiting.append((made.operands[0], sign))
-        elif made.primitive in (add, sub):
-            waiting += zip(made.operands, _signs(made, sign), strict=True)
-        elif not _is_zero(v) and _squared(made, sign) is None:
-            return False
-    return True
+def _within(x: Array, most: Array) -> Array:
+    return each(
+        lambda x, most: x.min(most).max(-most) if most.is_finite() else x, as_balls(x), as_balls(most)
+    )
 
 
-def _signs(made: Equation, sign: int) -> tuple[int, int]:
-    """Those with which a sum or a difference has its terms."""
-    return sign, sign if made.primitive is add else -sign
-
-
-def _is_zero(x: Var) -> bool:
-    """Whether it is a zero that stands in the code, as Python's sum begins with."""
-    value = constant_value(x)
-    return value is not None and value.dtype != object and not value.any()
-
-
-def _squared(made: Equation, sign: int) -> Var | None:
-    """What is squared in v^2 or v v; with sign -1 in v (-v), as a number times its conjugate has it."""
-    if made.primitive is mul:
-        x, y = made.operands
-        if sign > 0:
-            return x if _are_one(x, y) else None
-        return x if _are_opposite(x, y) else y if _are_opposite(y, x) else None
-    if sign > 0 and (made.params.get("function"), made.params.get("order")) == ("power", 0):
-        known = constant_value(made.operands[1])
-        whole = known is not None and known.dtype != object and bool((known == 2).all())
-        return made.operands[0] if whole else None
-    return None
-
-
-def _are_one(x: Var, y: Var) -> bool:
-    """Whether both are one value, though it may have been read twice."""
-    if x is y:
-        return True
-    same = same_elements(x.builder, x, y, id)
-    return same is not None and bool(same.all())
-
-
-def _are_opposite(x: Var, y: Var) -> bool:
-    made = y.builder.definitions.get(y)
-    return made is not None and made.primitive is neg and _are_one(x, made.operands[0])
-
-
-def has_parts(total: Var) -> bool:
-    """Whether the tangents of what is squared are at hand."""
-    return total.builder.tangents is not None and are_squares(total)
+# x, of which it is known that it is not larger than another number: where it is a hull, that narrows it
+within_ = Primitive(
+    "within",
+    _within,
+    lambda e, tangents: tangents[0] if tangents[0] is not None else zeros_like(e.output),
+    rounded=lambda growth, equation, operands, target: as_balls(operands[0]),
+)
 
 
 def length(total: Var) -> Var:
@@ -151,25 +86,32 @@ def length(total: Var) -> Var:
     return total.builder.elementwise("taylor", total, dtype=total.dtype, function="length", order=0)
 
 
-def along(total: Var, size: Var, sign: int = 1) -> Var | None:
-    """The tangent of a length, the root of this total, by the tangents of what is squared; None for 0."""
+def has_parts(total: Var) -> bool:
+    """Whether the tangents of what is squared are at hand."""
+    return total.builder.tangents is not None and are_squares(total)
+
+
+def along(total: Var, size: Var) -> Var | None:
+    """The tangent of a length, the root of this total, by the tangents of what is squared; None for 0.
+
+    Forward it is at most as large as the length of all these, by the inequality of Cauchy and Schwarz.
+    """
+    found = _joined(total, size, lambda moved, v, size: scale(moved, v.builder.elementwise("unit", v, size)))
+    if found is None or not total.builder.forward:
+        return found
+    squares = _joined(total, size, lambda moved, v, size: moved * moved)
+    return found if squares is None else found.builder.elementwise("within", found, length(squares))
+
+
+def _joined(total: Var, size: Var, rule: Rule, sign: int = 1) -> Var | None:
+    """The sum, as that of the squares is made, of what a rule gives for each that moves."""
     made = total.builder.definitions[total]
-    if made.primitive in (add, sub):
-        terms = [along(v, size, s) for v, s in zip(made.operands, _signs(made, sign), strict=True)]
+    if made.primitive in SUMS:
+        terms = [_joined(v, size, rule, s) for v, s in zip(made.operands, signs(made, sign), strict=True)]
         return sum_of(*terms) if any(t is not None for t in terms) else None
     if made.primitive not in KEPT:
-        v = _squared(made, sign)
+        v = squared(made, sign)
         moved = (total.builder.tangents or {}).get(v) if v is not None else None
-        return None if v is None or moved is None else scale(moved, v.builder.elementwise("unit", v, size))
-    found = along(made.operands[0], _before(made, size), sign)
+        return None if v is None or moved is None else rule(moved, v, size)
+    found = _joined(made.operands[0], before(made, size), rule, sign)
     return None if found is None else again(made, [found])
-
-
-def _before(made: Equation, size: Var) -> Var:
-    """For each element of what was moved or added up, the length that it is a part of."""
-    (inner,) = made.operands
-    if made.primitive is reduce_sum_:
-        return spread(size, made.params["axes"], inner.shape)
-    if made.primitive is permute_:
-        return permute(size, np.argsort(made.params["axes"]).tolist())
-    return convert(size, inner.dtype) if made.primitive is convert_ else reshape(size, inner.shape)

@@ -18,9 +18,9 @@ from oracles.exact.program.program import Array, Equation, Primitive, Var
 SIZES: dict[str, Any] = {}  # how large what is added up in a kernel is, by its kind and its operands
 
 
-def _quotient(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """|a + bi| / |c + di|, from above."""
-    below = np.array([float((abs(x) + abs(y)).lower()) for x, y in zip(c.flat, d.flat, strict=True)])
+def _quotient(a: Array, b: Array, c: Array, d: Array, *, normal: float) -> Array:
+    """|a + bi| / |c + di|, from above; of subnormal ones without end, as 1 / c is."""
+    below = np.array([float((abs(x) + abs(y)).lower()) - normal for x, y in zip(c.flat, d.flat, strict=True)])
     with np.errstate(all="ignore"):
         found = 1.5 * (sizes_of(a) + sizes_of(b)).ravel() / np.maximum(below, 0.0)
     return np.where(np.isfinite(found), found, np.inf).reshape(a.shape)

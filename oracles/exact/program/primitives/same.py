@@ -27,15 +27,15 @@ def same_elements(
         number: The same for values that are computed alike.
         unmoved: Whether it is said of values that were not moved: `x != x` asks for NaN.
     """
-    (one, moves), (other, others) = _moved(builder, x), _moved(builder, y)
+    (one, moves), (other, others) = moved(builder, x), moved(builder, y)
     if not (moves or others or unmoved) or one.shape != other.shape or number(one) != number(other):
         return None
-    places, elsewhere = (_places(builder, one, own) for own in (moves, others))
-    found = np.asarray((places == elsewhere) & (places != NOWHERE))
+    here, elsewhere = (places(builder, one, own) for own in (moves, others))
+    found = np.asarray((here == elsewhere) & (here != NOWHERE))
     return found if found.any() else None
 
 
-def _moved(builder: Builder, x: Var) -> tuple[Var, list[Equation]]:
+def moved(builder: Builder, x: Var) -> tuple[Var, list[Equation]]:
     """The value of which x has the elements, and the moves from it to x."""
     moves: list[Equation] = []
     while (e := builder.definitions.get(x)) is not None:
@@ -46,14 +46,14 @@ def _moved(builder: Builder, x: Var) -> tuple[Var, list[Equation]]:
     return x, moves[::-1]
 
 
-def _places(builder: Builder, source: Var, moves: list[Equation]) -> Array:
+def places(builder: Builder, source: Var, moves: list[Equation]) -> Array:
     """Which element of the source stands where."""
-    places = np.arange(source.size).reshape(source.shape)
+    found = np.arange(source.size).reshape(source.shape)
     for e in moves:
         if e.primitive is take_:
             known = builder.known(e.operands[1])
             assert known is not None
-            places = np.where(known < 0, NOWHERE, places.reshape(-1)[known])
+            found = np.where(known < 0, NOWHERE, found.reshape(-1)[known])
         else:
-            places = np.asarray(e.primitive.evaluate(places, **e.params))
-    return places
+            found = np.asarray(e.primitive.evaluate(found, **e.params))
+    return found

@@ -15,7 +15,8 @@ from oracles.exact.program.formats import FORMATS, UNKNOWN, Format, Growth
 from oracles.exact.program.maxima import Limit, Maxima
 from oracles.exact.program.primitives.arithmetic import scale
 from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.lengths import along, are_squares, has_parts, length
+from oracles.exact.program.primitives.lengths import along, has_parts, length
+from oracles.exact.program.primitives.squares import are_squares
 from oracles.exact.program.primitives.staying import MINUS, Told, stay_equal, stays
 from oracles.exact.program.program import Array, Equation, Operand, Primitive, Var, sum_of
 from oracles.exact.program.scalars import HALVES, QUOTIENT_UNITS, SCALARS, SLACKS, SLOPE_ULPS, Scalar
