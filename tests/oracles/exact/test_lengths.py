@@ -270,7 +270,7 @@ class Amplitude(torch.autograd.Function):
         return g[:, None] * torch.where(size > 0, x / torch.where(size > 0, size, 1.0), ctx.at_zero), None
 
 
-@pytest.mark.parametrize(("at_zero", "verdict"), [(0.0, CONVENTION), (0.5, CONVENTION), (1.5, WRONG)])
+@pytest.mark.parametrize(("at_zero", "verdict"), [(0.0, CONVENTION), (0.7, CONVENTION), (0.75, WRONG)])
 def test_at_0_an_amplitude_has_the_slopes_around(at_zero, verdict):
     x = torch.tensor([[0.0, 0.0], [0.3, -0.2]], dtype=torch.float64)
     assert check_gradient(lambda x: Amplitude.apply(x, at_zero), (x,)).verdict is verdict

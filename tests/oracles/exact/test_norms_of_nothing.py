@@ -145,8 +145,12 @@ class Norm(torch.autograd.Function):
         return g[:, None] * torch.where(n > 0, x / torch.where(n > 0, n, 1.0), ctx.slope), None
 
 
-@pytest.mark.parametrize(("slope", "verdict"), [(0.0, Verdict.CONVENTION), (2.0, Verdict.WRONG)])
+LEGAL, ILLEGAL = Verdict.CONVENTION, Verdict.WRONG
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [(0.0, LEGAL), (0.5, LEGAL), (0.6, ILLEGAL), (2.0, ILLEGAL)])
 def test_a_norm_has_at_0_the_slopes_around(slope, verdict):
+    """In each element those of the ball, together not more: three of 0.6 are longer than 1."""
     assert check_gradient(lambda x: Norm.apply(x, slope), (FEW,)).verdict is verdict
 
 
