@@ -288,13 +288,13 @@ def _unused(posed: Posed) -> list[str]:
 
 
 def _hidden(question: Question, posed: Posed) -> tuple[str, ...]:
-    """The parts that are 0 here and not always: all of them, or some where an array is all zeros."""
+    """The parts that are 0 here and not always: all of them, or some where an array's numbers are equal."""
     true = posed.true
     if true.is_zero:
         return tuple(name for name, _ in posed.expected)
     zero = [k for k, e in enumerate(true.enclosures) if e.is_zero and int(np.prod(e.shape))]
     given = [posed.inputs[k] for k in question.active]
-    if not zero or all(a.any() or not a.size for a in given):
+    if not zero or not any(a.size and (a == a.flat[0]).all() and (a.size > 1 or not a.any()) for a in given):
         return ()
     wanted = [np.full(e.shape, k in zero) for k, e in enumerate(true.enclosures)]
     always = vanishing(true.gradient, true.inputs, wanted)

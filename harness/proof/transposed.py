@@ -17,13 +17,15 @@ from harness.subject.complex_pairs import ComplexName
 from harness.subject.target import Target
 from oracles.exact.program.primitives.symmetric import reading
 
+MOST = 1024  # numbers: a larger one is made to be symmetric, and takes its time
+
 
 def told_beside_symmetric(
     here: Answer, target: Target, seed: int, ask: Callable[[Target], Answer]
 ) -> list[str]:
     """What a right gradient by hand is where its symmetric matrices are not; nothing where it is right too.
 
-    Nor is anything asked of a function that reads one triangle of a matrix.
+    Nor is anything asked of a function that reads one triangle of a matrix, or iterates until it is solved.
 
     Args:
         here: The answer at the given point.
@@ -31,12 +33,17 @@ def told_beside_symmetric(
         ask: Asks the same of other arguments.
     """
     sight = here.sight
-    if sight is None or not is_by_hand(sight.tested, sight.posed) or reading(sight.posed.forward.program):
+    if sight is None or not is_by_hand(sight.tested, sight.posed):
+        return []
+    program = sight.posed.forward.program
+    if program.guards or reading(program):
         return []
     named = {
         k: str(name)
         for k, (name, array) in enumerate(zip(sight.question.names, target.arrays, strict=True))
-        if is_moving(array) and is_hermitian(as_numbers(array, isinstance(name, ComplexName)))
+        if is_moving(array)
+        and array.size <= MOST
+        and is_hermitian(as_numbers(array, isinstance(name, ComplexName)))
     }
     if not named or not (shown := compared(ask(askew(target, named, seed)))):
         return []

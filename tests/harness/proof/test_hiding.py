@@ -279,3 +279,37 @@ def test_a_gradient_that_is_right_for_all_labels_is_right(name, of):
             lambda x, y: np.sum(function(x, y)), (np.array([0.5, -1.0, 2.0]), given), grad=slope, argnums=0
         )
         assert found.passed, found
+
+
+def normed(x, w):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * w
+
+
+def normed_vjp(third):
+    def vjp(g, x, w):
+        centred = x - x.mean(-1, keepdims=True)
+        rate = 1 / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+        unit, d = centred * rate, g * w
+        moved = d - d.mean(-1, keepdims=True) - third * unit * (d * unit).mean(-1, keepdims=True)
+        return rate * moved, (g * unit).sum(0)
+
+    return vjp
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, 0.7, 1.0, -1.0, 2.0])
+@pytest.mark.parametrize(("third", "verdict"), [(1, "accurate"), (0, "wrong")])
+def test_rows_of_equal_numbers_do_not_hide_a_term(number, third, verdict):
+    """The derivative of the weights is 0 there."""
+    at = np.full((3, 5), number), np.linspace(-1, 2, 5)
+    assert check_gradient(normed, at, vjp=normed_vjp(third)).verdict == verdict
+
+
+@pytest.mark.parametrize("number", [0.25, 0.9, 2.0, 680.0])
+def test_equal_numbers_that_must_be_something_accuse_nobody(number):
+    """Clipped where they may not be, and meant for what is sorted."""
+    x = np.full(4, number)
+    sums = check_gradient(lambda x: np.sort(x) @ np.arange(4.0), (x,), grad=lambda x: np.arange(4.0))
+    clipped = check_gradient(lambda p: np.log(np.minimum(p, number * 1.01)).sum(), (x,), grad=lambda p: 1 / p)
+    assert sums.passed
+    assert clipped.passed
