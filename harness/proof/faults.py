@@ -11,8 +11,12 @@ from harness.verdicts import Standing, Verdict
 
 def is_right(found: Answer) -> bool:
     """Whether something was compared, and nothing is faulty."""
-    parts = [part for part in found.parts if not part.of_value]
-    return any(part.judgement for part in parts) and not faults(found)
+    return not is_silent(found) and not faults(found)
+
+
+def is_silent(found: Answer) -> bool:
+    """Whether nothing was compared."""
+    return not any(part.judgement for part in found.parts if not part.of_value)
 
 
 def is_as(here: Answer, there: Answer) -> bool:

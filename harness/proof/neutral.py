@@ -23,9 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from harness.inputs.points import as_numbers, near, other
 from harness.proof.factor import is_factor
-from harness.proof.faults import compared, is_as, is_right, is_shorter
+from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, At, is_zero, of_half
 from harness.proof.question import Answer, Part
 from harness.subject.target import Target
@@ -76,15 +78,14 @@ def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) ->
     """What is faulty where half of the ones are other numbers, if something is at each that says anything."""
     kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
     shown: list[list[Part]] = []
-    is_silent = False
+    says_nothing = False
     for number in (0,) if kinds == {"b"} else (0, 2) if "u" in kinds else (0, 2, -1):
         if found := compared(there := at(number)):
             shown.append(found)
         elif is_right(there) and not is_as(here, there):
             return []
-        else:
-            is_silent |= not is_right(there)
-    if is_silent and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
+        says_nothing |= is_silent(there)
+    if says_nothing and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
         return []
     return shown[0] if shown else []
 
@@ -103,13 +104,20 @@ def _of_one(here: Answer, given: float, at: At) -> list[Part]:
 def _is_label(here: Answer, given: float, at: At) -> bool:
     """Whether the gradient is right at another label or flag than this.
 
-    Not at both 0 and -1, nor at a -1 where nothing moves: there a 1 is a width, and nothing lies within it.
+    A 1 may be a width, within which nothing lies at -1, nor at 0, where it may have no value: then the
+    derivative is another at each width. That of a branch that a label chooses is not.
     """
     others = {label: at(label) for label in LABELS if label != given}
     right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
-    if given != 1:
-        return bool(right)
-    return right == {0} or (right == {-1} and not is_zero(others[-1]))
+    is_nothing = right == {0, -1} or (right == {-1} and is_zero(others[-1]) and is_silent(others[0]))
+    return bool(right) and not (is_nothing and _moves_between(at(2.0), at(0.5)))
+
+
+def _moves_between(one: Answer, another: Answer) -> bool:
+    if one.sight is None or another.sight is None:
+        return False
+    pairs = zip(one.sight.posed.true.enclosures, another.sight.posed.true.enclosures, strict=True)
+    return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
 
 
 def _of_whole(here: Answer, at: At) -> list[Part]:

@@ -500,3 +500,49 @@ def test_a_flag_that_chooses_a_branch_accuses_nobody(label):
         argnums=0,
     )
     assert found.verdict == "accurate"
+
+
+def margin(w, v, y):
+    return np.maximum(0, 1 - y * (w @ v)) ** 2
+
+
+def contrast(w, v, y):
+    far = np.sqrt(((w - v) ** 2).sum())
+    return (1 + y) / 2 * far**2 + (1 - y) / 2 * np.maximum(0, 1 - far) ** 2
+
+
+def likeness(w, v, y):
+    cosine = w @ v / np.sqrt((w @ w) * (v @ v))
+    return 1 - cosine if y == 1 else np.maximum(0, cosine - 0.5)
+
+
+def likeness_grad(w, v, y):
+    sizes = np.sqrt((w @ w) * (v @ v))
+    slope = v / sizes - (w @ v) / sizes * w / (w @ w)
+    return -slope if y > 0 else slope * (w @ v / sizes > 0.5)
+
+
+# Each is right at 1 and -1, where its derivative may be 0, and at no number between.
+OF_LABELS = {
+    "a squared margin, where the square of a label is 1": (
+        margin,
+        lambda w, v, y: -2 * (y - w @ v) * v * (1 - y * (w @ v) > 0),
+    ),
+    "a contrast": (
+        contrast,
+        lambda w, v, y: 2 * (w - v) if y > 0 else np.where(np.sqrt(((w - v) ** 2).sum()) < 1, np.nan, 0 * w),
+    ),
+    "a likeness": (likeness, likeness_grad),
+}
+
+
+@pytest.mark.parametrize("name", OF_LABELS)
+@pytest.mark.parametrize("label", [1.0, np.float64(1), np.array([1.0])])
+def test_a_label_accuses_nobody_where_nothing_moves_at_the_other_one(name, label):
+    function, grad = OF_LABELS[name]
+
+    def number(w, v, y):
+        return function(w, v, float(np.ravel(y)[0]) if name == "a likeness" else y).sum()
+
+    at = (np.array([-2.0, 0.4, 0.3]), np.array([1.0, -0.5, 0.7]), label)
+    assert check_gradient(number, at, grad=grad, argnums=0).verdict == "accurate"
