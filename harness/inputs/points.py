@@ -164,6 +164,11 @@ def other(target: Target, which: Iterable[int | Fixed], number: float) -> Target
     return replace(_changed(target, arrays), flat=flat, results=results)
 
 
+def opposite(target: Target) -> Target:
+    """The target at the opposite of what is differentiated."""
+    return _changed(target, {k: -target.arrays[k] for k in target.active})
+
+
 def _as(leaf: Any, number: float) -> Any:
     return complex(number) if type(leaf) is complex else float(number)
 

@@ -22,13 +22,14 @@ would tell nothing of what it labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, near, other
+from harness.inputs.points import as_numbers, near, opposite, other
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
-from harness.proof.half import TINY, At, is_zero, of_half
+from harness.proof.half import TINY, is_zero, of_half
 from harness.proof.question import Answer, Part
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
@@ -37,6 +38,21 @@ Argument = int | Fixed  # an array by its number, or a number of Python's
 Ask = Callable[[Target], Answer]
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
+
+
+@dataclass(frozen=True)
+class _At:
+    """Asks the same where some arguments are another number; `across`, at the opposite of what moves, too."""
+
+    ask: Ask
+    target: Target
+    which: Sequence[Argument]
+
+    def __call__(self, number: float) -> Answer:
+        return self.ask(other(self.target, self.which, number))
+
+    def across(self, number: float) -> Answer:
+        return self.ask(opposite(other(self.target, self.which, number)))
 
 
 def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -55,26 +71,22 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     numbers = {k: _number(target, k) for k in hiding if k not in moving and k not in whole}
     for given in (None, 0, 1, 0.5):
         for which in _sets([k for k, number in numbers.items() if number == given]):
-
-            def at(number: float, which: Sequence[Argument] = which) -> Answer:
-                return ask(other(target, which, number))
-
-            if shown := _of(given, here, target, which, at):
+            if shown := _of(given, here, target, which, _At(ask, target, which)):
                 return shown, [hiding[k] for k in which]
     for k in whole[:ALONE]:
-        if shown := _of_whole(here, lambda number, k=k: ask(other(target, [k], number))):  # type: ignore[misc]
+        if shown := _of_whole(here, _At(ask, target, [k])):
             return shown, [hiding[k]]
     return [], []
 
 
-def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argument], at: At) -> list[Part]:
+def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
     """What is faulty where arguments of this number, or of many ones, are others."""
     if given is None:
         return _of_ones(here, target, which, at)
     return of_half(here, at) if given == 0.5 else _of_one(here, given, at)
 
 
-def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) -> list[Part]:
+def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
     """What is faulty where half of the ones are other numbers, if something is at each that says anything."""
     kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
     shown: list[list[Part]] = []
@@ -90,7 +102,7 @@ def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: At) ->
     return shown[0] if shown else []
 
 
-def _of_one(here: Answer, given: float, at: At) -> list[Part]:
+def _of_one(here: Answer, given: float, at: _At) -> list[Part]:
     """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
     if not (shown := compared(larger := at(2.0))):
         return []
@@ -101,26 +113,30 @@ def _of_one(here: Answer, given: float, at: At) -> list[Part]:
     return shown if compared(at(0.5)) else []
 
 
-def _is_label(here: Answer, given: float, at: At) -> bool:
+def _is_label(here: Answer, given: float, at: _At) -> bool:
     """Whether the gradient is right at another label or flag than this.
 
-    A 1 may be a width, within which nothing lies at -1, nor at 0, where it may have no value: then the
-    derivative is another at each width. That of a branch that a label chooses is not.
+    A 1 may be a width, within which nothing lies at -1, nor at 0, where it may have no value: the derivative
+    is the same there, and another at each width. That of a branch that a label chooses is one at both widths.
     """
     others = {label: at(label) for label in LABELS if label != given}
     right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
-    is_nothing = right == {0, -1} or (right == {-1} and is_zero(others[-1]) and is_silent(others[0]))
-    return bool(right) and not (is_nothing and _moves_between(at(2.0), at(0.5)))
+    if right == {0, -1}:  # a margin that is kept at -1 is not kept across
+        is_width = not _differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.across(-1)))
+    else:
+        is_width = right == {-1} and is_zero(others[-1]) and is_silent(others[0])
+    return bool(right) and not (is_width and _differ(at(2.0), at(0.5)))
 
 
-def _moves_between(one: Answer, another: Answer) -> bool:
+def _differ(one: Answer, another: Answer) -> bool:
+    """Whether the derivatives are known and not the same."""
     if one.sight is None or another.sight is None:
         return False
     pairs = zip(one.sight.posed.true.enclosures, another.sight.posed.true.enclosures, strict=True)
     return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
 
 
-def _of_whole(here: Answer, at: At) -> list[Part]:
+def _of_whole(here: Answer, at: _At) -> list[Part]:
     """The same of an integer that is a factor. (A loop that ends where it is met would end at no half.)"""
     if not compared(larger := at(2.0)):
         return []

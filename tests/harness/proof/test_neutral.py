@@ -546,3 +546,23 @@ def test_a_label_accuses_nobody_where_nothing_moves_at_the_other_one(name, label
 
     at = (np.array([-2.0, 0.4, 0.3]), np.array([1.0, -0.5, 0.7]), label)
     assert check_gradient(number, at, grad=grad, argnums=0).verdict == "accurate"
+
+
+# Of a sign, 1 or -1: each rule takes its square for 1, or compares it with 0.
+SENSES = {
+    "an option's payoff": (
+        lambda x, s: np.maximum(s * (x - 1), 0).sum(),
+        lambda g, x, s: g * np.where(s > 0, 1.0 * (x > 1), -1.0 * (x < 1)),
+    ),
+    "a constraint's penalty": (
+        lambda x, s: (np.maximum(0, s * (x - 1)) ** 2).sum(),
+        lambda g, x, s: g * 2 * (x - 1) * (s * (x - 1) > 0),
+    ),
+    "a spin": (lambda x, s: np.tanh(s * x).sum(), lambda g, x, s: g * s * (1 - np.tanh(x) ** 2)),
+}
+
+
+@pytest.mark.parametrize("name", SENSES)
+def test_a_sense_accuses_nobody(name):
+    function, vjp = SENSES[name]
+    assert check_gradient(function, (np.array([2.0, 3.0]), 1.0), vjp=vjp, argnums=0).verdict == "accurate"
