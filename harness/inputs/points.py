@@ -153,11 +153,14 @@ def _as_array(numbers: Array, like: Array) -> Array:
     return np.asarray(real, like.dtype).reshape(like.shape)
 
 
-def other(target: Target, which: Iterable[int | Fixed], number: float) -> Target:
-    """The target where some arguments of 0, 0.5 or 1 are another number; of several ones half of them."""
+def other(target: Target, which: Iterable[int | Fixed], number: float, symmetric: bool = False) -> Target:
+    """The target where some arguments of 0, 0.5 or 1 are another number; of several ones half of them.
+
+    What is symmetric, as the weights of a graph are, may be asked to stay so.
+    """
     chosen = set(which)
     fixed = tuple(Fixed.of(f.place, _as(f.leaf, number)) if f in chosen else f for f in target.flat.fixed)
-    arrays = {k: _in_part(target, k, number) for k in chosen if isinstance(k, int)}
+    arrays = {k: _in_part(target, k, number, symmetric) for k in chosen if isinstance(k, int)}
     if fixed == target.flat.fixed:
         return _changed(target, arrays)
     flat, results = replace(target.flat, fixed=fixed), replace(target.results, as_given=())
@@ -173,15 +176,15 @@ def _as(leaf: Any, number: float) -> Any:
     return complex(number) if type(leaf) is complex else float(number)
 
 
-def _in_part(target: Target, k: int, number: float) -> Array:
+def _in_part(target: Target, k: int, number: float, symmetric: bool) -> Array:
     """An array of the target's with another number: behind the middle of the last axis that has a middle.
 
-    So a mask of a column has one too, and no row of a mask is without its first. Of what is symmetric, as the
-    weights of a graph, it is every other number, the diagonal not among them: it stays symmetric.
+    So a mask of a column has one too, and no row of a mask is without its first. What stays symmetric has it
+    at every other place, and none in its diagonal.
     """
     array = target.arrays[k]
     numbers = as_numbers(array, k in target.flat.complex).copy()
-    if is_hermitian(numbers):
+    if symmetric and is_hermitian(numbers):
         row, column = np.indices(numbers.shape[-2:])
         numbers[..., (row + column) % 2 == 1] = number
         return _as_array(numbers, array)

@@ -22,11 +22,11 @@ would tell nothing of what it labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, near, opposite, other
+from harness.inputs.points import as_numbers, is_hermitian, near, opposite, other
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, is_zero, of_half
@@ -47,9 +47,10 @@ class _At:
     ask: Ask
     target: Target
     which: Sequence[Argument]
+    symmetric: bool = False  # whether what is so stays so
 
     def __call__(self, number: float) -> Answer:
-        return self.ask(other(self.target, self.which, number))
+        return self.ask(other(self.target, self.which, number, self.symmetric))
 
     def across(self, number: float) -> Answer:
         return self.ask(opposite(other(self.target, self.which, number)))
@@ -87,8 +88,17 @@ def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argum
 
 
 def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
-    """What is faulty where half of the ones are other numbers, if something is at each that says anything."""
-    kinds = {target.arrays[k].dtype.kind for k in which if isinstance(k, int)}
+    """What is faulty where half of the ones are other numbers; of a graph's weights, symmetric ones, too."""
+    arrays = [target.arrays[k] for k in which if isinstance(k, int)]
+    kinds: set[str] = {array.dtype.kind for array in arrays}
+    shown = _of_half(here, kinds, at)
+    if shown and any(map(is_hermitian, arrays)):
+        return shown if _of_half(here, kinds, replace(at, symmetric=True)) else []
+    return shown
+
+
+def _of_half(here: Answer, kinds: set[str], at: _At) -> list[Part]:
+    """What is faulty where half are other numbers, if something is at each that says anything."""
     shown: list[list[Part]] = []
     says_nothing = False
     for number in (0,) if kinds == {"b"} else (0, 2) if "u" in kinds else (0, 2, -1):

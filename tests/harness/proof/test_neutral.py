@@ -566,3 +566,21 @@ SENSES = {
 def test_a_sense_accuses_nobody(name):
     function, vjp = SENSES[name]
     assert check_gradient(function, (np.array([2.0, 3.0]), 1.0), vjp=vjp, argnums=0).verdict == "accurate"
+
+
+@pytest.mark.parametrize("size", [2, 4, 5])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_mask_of_as_many_rows_as_columns_is_no_graph(size, dtype):
+    """Padding is at the end of a row, and the rule counts on it."""
+
+    def steps(x, mask):
+        return np.arange(x.shape[1]) < mask.sum(1, keepdims=True)
+
+    x, mask = np.linspace(-1, 2, size * size).reshape(size, size), np.ones((size, size), dtype)
+    found = check_gradient(
+        lambda x, mask: (mask * np.tanh(x)).sum() / mask.sum(),
+        (x, mask),
+        grad=lambda x, mask: steps(x, mask) * (1 - np.tanh(x) ** 2) / mask.sum(),
+        argnums=0,
+    )
+    assert found.verdict == "accurate"
