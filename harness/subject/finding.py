@@ -95,12 +95,18 @@ class Finding:
         out = copies.run(ran, self.inputs)
         forward = Contents(ran)
         between = forward.numbers()
-        candidates, put = self._candidates(ran, start, changed(start, before), out)
+        by_forward, by_both = moving.written_over(
+            copies.contents,
+            lambda ran, _: copies.run(ran, self.inputs),
+            lambda ran, out: pull(ran, ones(out)),
+        )
+        candidates, put = self._candidates(ran, start, changed(start, before) | by_forward, out)
         found = pull(ran, ones(out))
         after = Contents(ran)
         self._refuse_other_returns(found)
+        written = changed(start, before)
         copies.written = [
-            array for place in changed(start, before) if is_floating(array := read(copies.layer, place))
+            array for place in written | by_both if is_floating(array := read(copies.layer, place))
         ]
 
         def is_trained(place: Place, gradient: Place) -> bool:
@@ -135,7 +141,7 @@ class Finding:
                     "make it a floating array, or, if it is a constant, name it in "
                     f"constants=[{said(place)!r}]"
                 )
-        self._faults += self._not_compared(out, new, put)
+        self._faults += self._not_compared(out, new, put, written)
         is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
         return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
 
@@ -270,11 +276,14 @@ class Finding:
 
     # -- what is left -------------------------------------------------------------------------------------
 
-    def _not_compared(self, out: Any, left: Mapping[Place, Array], put: set[Place]) -> Iterator[str]:
+    def _not_compared(
+        self, out: Any, left: Mapping[Place, Array], put: set[Place], written: set[Place]
+    ) -> Iterator[str]:
         """What moves the result and has no gradient; and gradients that backward left of nothing known."""
         copies, notes = self.copies, self.copies.notes
         left = {place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))}
-        compared = {identity(array) for array in (*copies.arrays, *copies.gradients, *copies.written)}
+        known = (read(copies.layer, place) for place in written)
+        compared = {identity(array) for array in (*copies.arrays, *copies.gradients, *known)}
         still = {identity(array): np.copy for array in copies.arrays}
         movers = [
             (place, array) for place, array in copies.contents.arrays.items()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, Place, put, read
+from harness.subject.contents import Contents, Place, changed, identity, put, read
 from harness.subject.derivative import Array
 
 OUTSIDE = (
@@ -70,6 +70,23 @@ def is_trained(
         return run(copied)
 
     return differs(elsewhere, out)
+
+
+def written_over(contents: Contents, *steps: Callable[[Any, Any], Any]) -> list[set[Place]]:
+    """Where a copy with other numbers in all arrays has been written into, after each of some steps.
+
+    A buffer may hold already the very numbers that are written into it. Each step is given the copy and what
+    the one before it gave.
+    """
+    found = [set[Place]() for _ in steps]
+    with suppress(Exception), np.errstate(all="ignore"):
+        ran, given = contents.copied({identity(own): moved for own in contents.arrays.values()}), None
+        start = Contents(ran)
+        before = start.numbers()
+        for k, step in enumerate(steps):
+            given = step(ran, given)
+            found[k] = changed(start, before)
+    return found
 
 
 def differs(give: Callable[[], Any], out: Any) -> bool:

@@ -28,6 +28,7 @@ from harness.subject.moving import (
     reads_elsewhere,
     unmoving,
     writable,
+    written_over,
 )
 from harness.subject.pairs import collected, no_arrays, paired
 from harness.subject.stale import kept, told
@@ -107,6 +108,8 @@ class Network:
         out = self._run(self._contents.copied({}), "loss", x)
         self.advice = self._advice(takes, x, out)
         self.faults += self._not_compared(x, out, ran)
+        (over,) = written_over(self._contents, lambda ran, _: self._run(ran, "gradient", x))
+        self._written += [array for place, array in self._contents.arrays.items() if place in over - written]
         still = [self.names[k] for k in unmoving(partial(self.forward, x), self.parameters)]
         self.unmoved = {
             str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"

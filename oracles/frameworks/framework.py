@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from oracles.exact.from_numpy.writes import begun_again
 from oracles.exact.program.errors import ExactError, Opaque, Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
@@ -78,8 +79,12 @@ class Subject:
 
 
 def values_by(fetch: Callable[[Native], Array]) -> Callable[[Any], Any]:
-    """Fetches a value, or each of a tuple of values."""
-    return lambda found: tuple(map(fetch, found)) if isinstance(found, tuple | list) else fetch(found)
+    """Fetches a value, or each of a tuple of values: copies, as the next run may write there."""
+
+    def own(found: Any) -> Array:
+        return np.array(fetch(found))
+
+    return lambda found: tuple(map(own, found)) if isinstance(found, tuple | list) else own(found)
 
 
 def gradient_by(fetch: Callable[[Native], Array], primal: bool = False) -> Callable[[Any], Gradient]:
@@ -130,7 +135,7 @@ class Framework(ABC):
             Exception: What the function raises where it runs too.
         """
         try:
-            return self._record(function, args, differentiate, exactly)
+            return begun_again(lambda: self._record(function, args, differentiate, exactly))
         except ExactError:
             raise
         except Exception as problem:

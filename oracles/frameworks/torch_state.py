@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -62,13 +63,16 @@ def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
 
 
 def _tensor(tensor: torch.Tensor) -> Keeper:
-    """Its numbers, whether it requires grad, and its gradient."""
+    """Its numbers, whether it requires grad, its gradient, and that no graph leads to it if none does."""
     leaf, of_numbers = is_leaf(tensor), _numbers(tensor) if _has_memory(tensor) else None
     requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
     of_gradient = None if gradient is None else _tensor(gradient)
 
     def put_back() -> bool:
         moved = of_numbers is not None and of_numbers()
+        if leaf and not is_leaf(tensor):
+            with suppress(RuntimeError):  # of a view its base is detached
+                tensor.detach_()
         if leaf and is_leaf(tensor) and tensor.requires_grad != requires_grad:
             tensor.requires_grad_(requires_grad)
         if leaf and tensor.grad is not gradient:

@@ -21,7 +21,8 @@ from harness.subject.state.found import Found, of_torch
 from harness.subject.state.keeper import Keeper
 from harness.subject.state.numbers import Numbers
 from harness.subject.state.variables import Attributes, Coming
-from oracles.exact.from_numpy.held import recording, writable, written
+from oracles.exact.from_numpy.held import recording
+from oracles.exact.from_numpy.writes import Writes, writable, written
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.whole import whole
 
@@ -154,7 +155,7 @@ def leaving_no_trace(check: Callable[P, R]) -> Callable[P, R]:
             whole.begun += 1
             with whole:
                 before.callback(_now.reset, _now.set(state))
-                before.callback(written.reset, written.set(state.written))
+                before.callback(written.reset, written.set(Writes(state.written)))
             return check(*args, **kwargs)
         finally:
             whole.begun += 1

@@ -1,14 +1,14 @@
-"""`x.flat` of a recorded array: its elements in C order; where NumPy takes an array, one of one axis."""
+"""`x.flat` of recorded and held arrays: elements in C order; where NumPy takes an array, one of one axis."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import TracedArray
+from oracles.exact.from_numpy.array import is_traced
 
 
 class FlatIterator:
@@ -16,7 +16,7 @@ class FlatIterator:
 
     __hash__ = None  # type: ignore[assignment]  # NumPy's has none either
 
-    def __init__(self, of: TracedArray) -> None:
+    def __init__(self, of: Any) -> None:
         self._of = of
         self._next = 0
 
@@ -29,7 +29,7 @@ class FlatIterator:
         self._of[np.unravel_index(places, self._of.shape)] = new
 
     def __len__(self) -> int:
-        return self._of.size
+        return int(self._of.size)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -41,24 +41,25 @@ class FlatIterator:
         return self._of[np.unravel_index(self._next - 1, self._of.shape)]
 
     @property
-    def elements(self) -> TracedArray:
+    def elements(self) -> Any:
         """The array of one axis."""
-        found: Any = np.ravel(self._of)
-        return cast("TracedArray", found)
+        return np.ravel(self._of)
 
     def copy(self) -> Any:
         """The same with memory of its own."""
         return self.elements.copy()
 
     @property
-    def base(self) -> TracedArray:
+    def base(self) -> Any:
         """The array whose elements these are."""
         return self._of
 
     # -- where NumPy takes an array ------------------------------------------------------------------------
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        found = self.elements.exact_value("a conversion of .flat to a plain array")
+        found = self.elements
+        if is_traced(found):
+            found = found.exact_value("a conversion of .flat to a plain array")
         return np.array(found, dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -4,29 +4,26 @@
 the code sees its own arrays as a kind whose methods hand recorded operands over to NumPy's functions. They
 lie in the same memory, and what NumPy makes of them is of this kind too. A copy is a recorded array, if it is
 not large: recorded numbers may be written into it.
-
-Recorded numbers cannot be written into the code's own arrays. Those that a run of the code was seen to write
-into, a layer's running mean, are recorded arrays for it from the beginning, and the code's stay as they were.
+Recorded numbers cannot be written into them (see `writes`).
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.array import METHODS, TracedArray, is_traced
+from oracles.exact.from_numpy.array import METHODS, is_traced
+from oracles.exact.from_numpy.flat import FlatIterator
 from oracles.exact.from_numpy.nested import as_it_says, first_tape, holds_traced
-from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
 from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.writes import refused
 from oracles.exact.program.reach import LARGE
 
 recording: ContextVar[Tape | None] = ContextVar("recording", default=None)  # that of this thread
-# Gives the arrays of the code's that runs were seen to write into.
-written: ContextVar[Callable[[], Iterable[Any]]] = ContextVar("written", default=tuple)
 # By the identity of what is put in place: that, and what the code has there.
 standing: dict[int, tuple[Any, Any]] = {}
 
@@ -58,7 +55,7 @@ class Held(np.ndarray[Any, Any]):
 
     def __setitem__(self, key: Any, new: Any) -> None:
         if holds_traced(as_it_says(new)):
-            raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
+            raise refused(self)
         super().__setitem__(key, new)
 
     def copy(self, order: Any = "C") -> Any:
@@ -72,6 +69,17 @@ class Held(np.ndarray[Any, Any]):
             return found
         # A narrower one is rounded data as it stands: it is not known to half an ulp of the new dtype.
         return held(found) if found.dtype.itemsize < self.dtype.itemsize else recorded(found)
+
+    @property
+    def flat(self) -> Any:
+        """Its elements in a row: NumPy's own would not say that recorded numbers are written into it."""
+        return FlatIterator(self)
+
+    @flat.setter
+    def flat(self, new: Any) -> None:
+        if holds_traced(as_it_says(new)):
+            raise refused(self)
+        self.view(np.ndarray).flat[:] = new
 
     def flatten(self, order: Any = "C") -> Any:
         """Likewise."""
@@ -127,7 +135,7 @@ def _writing(name: str) -> Callable[..., Any]:
 
     def method(self: Held, *args: Any, **kwargs: Any) -> Any:
         if holds_traced((tuple(map(as_it_says, args)), kwargs)):
-            raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
+            raise refused(self)
         return plain(self, *args, **kwargs)
 
     return method
@@ -138,54 +146,6 @@ for _name in (METHODS - WRITING) | {"clip", "__matmul__"}:
     setattr(Held, _name, _taking(_name))
 for _name in WRITING:
     setattr(Held, _name, _writing(_name))
-
-
-def _memory(array: Any) -> Any:
-    """The array that has the memory in which an array lies."""
-    while type(array.base) is np.ndarray:
-        array = array.base
-    return array
-
-
-class Writable:
-    """The code's arrays that runs write into, as recorded arrays: what shares memory does so here too."""
-
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
-        self._written = {id(memory): memory for memory in map(_memory, written.get()())}
-        self._memories: dict[int, tuple[Any, Any]] = {}  # the code's, and in a row what is recorded for it
-
-    def of(self, array: Any) -> Any:
-        """What stands for an array, None where nothing was seen to write into it."""
-        memory = _memory(array)
-        is_part = memory.flags.forc and memory.dtype == array.dtype and array.dtype.kind in "fcb"
-        if not is_part or id(memory) not in self._written:
-            return None
-        if id(memory) not in self._memories:
-            self._memories[id(memory)] = memory, self._now(memory)
-        own = self._memories[id(memory)][1]
-        value, tokens = (_window(part, memory, array) for part in (own.in_numpy, own.tokens))
-        return TracedArray(self._tape, value, tokens)
-
-    def rewind(self) -> None:
-        """Let them hold what the code's arrays hold now."""
-        for memory, own in self._memories.values():
-            now = self._now(memory)
-            own.in_numpy[...], own.tokens[...] = now.in_numpy, now.tokens
-
-    def _now(self, memory: Any) -> Any:
-        return self._tape.answers.array(self._tape, memory.ravel("K"))
-
-
-# Those of the recording in this thread.
-writable: ContextVar[Writable | None] = ContextVar("writable", default=None)
-
-
-def _window(own: Any, memory: Any, view: Any) -> Any:
-    """The part of a row that corresponds to a view of a memory."""
-    start = view.__array_interface__["data"][0] - memory.__array_interface__["data"][0]
-    strides = tuple(step // memory.itemsize * own.itemsize for step in view.strides)
-    return np.lib.stride_tricks.as_strided(own[start // memory.itemsize :], view.shape, strides)
 
 
 def held(value: Any) -> Any:

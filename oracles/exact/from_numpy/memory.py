@@ -29,8 +29,9 @@ from oracles.exact.from_numpy.nested import (
     values,
 )
 from oracles.exact.from_numpy.parts import Part
-from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
+from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.tape import UNWRITTEN, ZERO, Tape, words
+from oracles.exact.from_numpy.writes import refused
 
 # Which positional arguments hold elements (-1: all); the others are numbers that say how to move them.
 MOVES: dict[str, tuple[int, ...]] = {
@@ -87,7 +88,7 @@ def write(tape: Tape, function: Any, which: int, args: tuple[Any, ...], kwargs: 
     """Run a function of WRITES on values and on tokens."""
     target, rest = args[0], list(args[1:])
     if not isinstance(target, TracedArray):
-        raise unsupported(f"np.{function.__name__} writes recorded numbers into a plain array; {MAKE_INSIDE}")
+        raise refused(target, f"np.{function.__name__} writes recorded numbers into a plain array")
     if type(target) is Part:
         now = target.copy()
         write(tape, function, which, (now, *rest), kwargs)

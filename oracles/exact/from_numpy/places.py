@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import functools
 import types
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
@@ -36,7 +37,7 @@ BUILTINS = (
 
 
 class Place(NamedTuple):
-    """A variable: an entry of a namespace, dictionary or list, the cell of a closure, or an attribute."""
+    """A variable: an entry of a namespace or container, the cell of a closure, or an attribute."""
 
     where: Any
     name: Any
@@ -45,15 +46,16 @@ class Place(NamedTuple):
         """What it holds, None if it is gone."""
         if isinstance(self.where, dict):
             return dict.get(self.where, self.name)
-        if isinstance(self.where, list):
-            return list.__getitem__(self.where, self.name) if self.name < list.__len__(self.where) else None
+        if isinstance(self.where, list | deque):
+            base = built_in(self.where)
+            return base.__getitem__(self.where, self.name) if self.name < base.__len__(self.where) else None
         if isinstance(self.where, type):
             return vars(self.where).get(self.name)
         return attribute(self.where, self.name)
 
     def write(self, value: Any) -> None:
         """Let it hold something else."""
-        if isinstance(self.where, dict | list):
+        if isinstance(self.where, dict | list | deque):
             self.where[self.name] = value
         elif isinstance(self.where, functools.partial):  # they have no other way in
             own = {"func": self.where.func, "args": self.where.args} | {self.name: value}
@@ -96,7 +98,7 @@ class Search(Reach):
 
     def __init__(self) -> None:
         super().__init__()
-        # By identity namespaces, lists and dictionaries, and copies of them.
+        # By identity namespaces, lists, deques and dictionaries, and copies of them.
         self._before: dict[int, tuple[Any, Any]] = {}
         self.tells_types_apart = False  # whether code may ask if a type *is* one of NumPy's
 
@@ -110,14 +112,14 @@ class Search(Reach):
             kind = type(item)  # isinstance asks the object, which may have no answer
             if kind is tuple or kind is set or kind is frozenset:
                 continue
-            if issubclass(kind, list | dict) and id(item) not in seen:
+            if issubclass(kind, list | dict | deque) and id(item) not in seen:
                 base = built_in(item)
                 if base.__len__(item) <= LARGE:
                     seen.add(id(item))
                     self._keep(item, base)
-                    pairs = dict.items(item) if base is dict else enumerate(list.__iter__(item))
+                    pairs = dict.items(item) if base is dict else enumerate(base.__iter__(item))
                     yield from _entries(item, pairs, new)
-            if kind is list or kind is dict:
+            if kind is list or kind is dict or kind is deque:
                 continue
             if kind is types.FunctionType:
                 if self.is_user(item.__globals__.get("__name__")):
@@ -163,14 +165,17 @@ class Search(Reach):
 
     def _keep(self, container: Any, base: Any) -> None:
         if id(container) not in self._before:
-            self._before[id(container)] = container, base.copy(container)
+            content = dict.copy(container) if base is dict else list(base.__iter__(container))
+            self._before[id(container)] = container, content
 
     def forget(self, traced: Callable[[Any], bool]) -> None:
         """Put back, in what was found, each entry that has come to hold something traced."""
         for found, before in self._before.values():
-            if isinstance(found, list):
-                if not _is_same(list.__iter__(found), before) and traced(found):
-                    found[:] = before
+            if isinstance(found, list | deque):
+                base = built_in(found)
+                if not _is_same(base.__iter__(found), before) and traced(found):
+                    base.clear(found)
+                    base.extend(found, before)
                 continue
             if _is_same(dict.values(found), before.values()):
                 continue

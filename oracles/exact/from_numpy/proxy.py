@@ -12,14 +12,15 @@ from __future__ import annotations
 import builtins
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.from_numpy.chance import seeds_set
-from oracles.exact.from_numpy.held import Held, recording, standing, writable
+from oracles.exact.from_numpy.held import Held, recording, standing
 from oracles.exact.from_numpy.libraries.distributions import Distribution, Frozen
 from oracles.exact.from_numpy.libraries.sparse import products
 from oracles.exact.from_numpy.loading import loading
@@ -28,6 +29,7 @@ from oracles.exact.from_numpy.places import Builtin, Place, Search
 from oracles.exact.from_numpy.stand_ins import Function, Module, Ufunc
 from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.writes import writable
 from oracles.exact.program.reach import OURS, built_in
 from oracles.exact.program.whole import whole
 
@@ -60,7 +62,8 @@ def substituted(
             whole.begun += 1
             with whole, before:
                 places.empty()
-                places.search.forget(_is_ours)
+                # What is begun again starts from what was there: it broke off, halfway through the code.
+                places.search.forget(_is_data if substitutes.writable.is_refused else _is_ours)
 
 
 class _Places:
@@ -144,9 +147,14 @@ class _Places:
         return (self._substitutes.of(found) or found) if is_followed else found
 
 
+def _is_data(value: Any) -> bool:
+    """Whether it is neither code nor a module, which is loaded once."""
+    return not callable(value) and not issubclass(type(value), ModuleType)
+
+
 def _is_ours(tree: Any) -> bool:
     """Whether something in it is of the recording alone."""
-    if issubclass(type(tree), list | tuple | dict):
+    if issubclass(type(tree), list | tuple | dict | deque):
         base = built_in(tree)
         return any(map(_is_ours, dict.values(tree) if base is dict else base.__iter__(tree)))
     return is_traced(tree) or type(tree) in (Held, Module, Function, Ufunc, Number, Distribution, Frozen)

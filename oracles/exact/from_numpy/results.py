@@ -12,8 +12,8 @@ from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import lift, wrap
 from oracles.exact.from_numpy.nested import swap, values
 from oracles.exact.from_numpy.parts import Part
-from oracles.exact.from_numpy.refusals import MAKE_INSIDE, unsupported
 from oracles.exact.from_numpy.tape import Tape, is_written
+from oracles.exact.from_numpy.writes import refused
 from oracles.exact.program.complex import Complex, choose, each_part
 from oracles.exact.program.primitives import select
 from oracles.exact.program.program import Var
@@ -39,7 +39,7 @@ def _recorded(x: TracedArray) -> Any:
 def store(tape: Tape, out: Any, result: Any, where: Any = True) -> Any:
     """Write a result into the array given as `out`."""
     if not isinstance(out, TracedArray):
-        raise unsupported(f"recorded numbers would be written into a plain array; {MAKE_INSIDE}")
+        raise refused(out)
     if type(out) is Part:
         out[...] = store(tape, out.copy(), result, where)
         return out

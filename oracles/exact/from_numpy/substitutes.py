@@ -15,7 +15,7 @@ from numpy.lib import stride_tricks
 from oracles.exact.from_numpy import extremes, numbers
 from oracles.exact.from_numpy.applied import Vectorized, apply_along_axis
 from oracles.exact.from_numpy.chance import SOURCES, Refused, is_seeded, without_chance
-from oracles.exact.from_numpy.held import Writable, held
+from oracles.exact.from_numpy.held import held
 from oracles.exact.from_numpy.indexing import as_strided, ndenumerate, nditer
 from oracles.exact.from_numpy.libraries import loaded
 from oracles.exact.from_numpy.libraries.distributions import distribution
@@ -31,6 +31,7 @@ from oracles.exact.from_numpy.stand_ins import (
     with_own_cache,
 )
 from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.from_numpy.writes import Writable
 from oracles.exact.program.program import Array
 from oracles.exact.program.reach import attribute
 from oracles.exact.program.registered import registered_functions

@@ -15,7 +15,7 @@ from oracles.exact.from_numpy.indexing import decided
 from oracles.exact.from_numpy.making import lift, wrap
 from oracles.exact.from_numpy.memory import array, asarray, blank, without_lists
 from oracles.exact.from_numpy.nested import any_moving, first_tape, holds_traced, values
-from oracles.exact.from_numpy.refusals import MAKE_INSIDE, no_rule, opaque, unsupported
+from oracles.exact.from_numpy.refusals import no_rule, opaque, unsupported
 from oracles.exact.from_numpy.results import apply, store
 from oracles.exact.from_numpy.rules.complex import COMPLEX_UFUNCS
 from oracles.exact.from_numpy.rules.elementwise import (
@@ -29,6 +29,7 @@ from oracles.exact.from_numpy.rules.elementwise import (
 )
 from oracles.exact.from_numpy.tape import UNWRITTEN, Tape
 from oracles.exact.from_numpy.unknown import without_rule
+from oracles.exact.from_numpy.writes import refused
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import scatter_add
@@ -209,7 +210,7 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     """a[where] op= b with repeated positions counted: sums as one scatter, other operations turn by turn."""
     target, key, *rest = inputs
     if not isinstance(target, TracedArray):
-        raise unsupported(f"np.{ufunc.__name__}.at writes recorded numbers into a plain array; {MAKE_INSIDE}")
+        raise refused(target, f"np.{ufunc.__name__}.at writes recorded numbers into a plain array")
     places = np.arange(target.size).reshape(target.shape)[decided(key)]
     flat = places.ravel()
     rest = [array(tape, b) if holds_traced(b) else b for b in rest]

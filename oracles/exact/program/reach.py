@@ -41,7 +41,7 @@ HOLDERS = (
 NAMING = frozenset({"__module__", "__qualname__", "__doc__"})  # what a class is called is no name for code
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
 BOUND = (types.BuiltinMethodType, types.MethodWrapperType)  # of a list, a variable of a context, ...
-CONTAINERS = (list, tuple, set, frozenset, dict)
+CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
 # What gives by its name, a string, what no code names: a variable, and a module.
 BY_NAME = frozenset(
     {"getattr", "setattr", "attrgetter", "methodcaller", "vars", "globals"}
