@@ -241,3 +241,21 @@ def test_numpy_code_that_jax_calls():
     assert check_gradient(function, (point,)).passed
     factor = 2.5
     assert check_gradient(function, (point,)).verdict == "wrong"
+
+
+@pytest.mark.parametrize("size", [3, 3000], ids=["small", "large"])
+def test_nan_and_signs_of_zeros_are_put_back(size):
+    """Thousands of small arrays are compared by their bits, which are not the same for these."""
+    before = np.zeros(size)
+    before[1] = np.nan
+    work = SimpleNamespace(h=before.copy(), zeros=np.zeros(3))
+
+    def function(x):
+        work.h[0] = 1
+        work.h[1] = 2
+        work.zeros[:] = -0.0
+        return x * x
+
+    assert check_gradient(function, (X,), vjp=lambda g, x: g * 2 * x).passed
+    assert np.array_equal(work.h, before, equal_nan=True)
+    assert not np.signbit(work.zeros).any()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import operator
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,13 @@ _FILL: dict[Any, Callable[[Any, Any], None]] = {
     OrderedDict: OrderedDict.update,
     dict: dict.update,
 }
+_EXACTLY = {id(base): base for base in _FILL}  # most are; the hash of a type may be anything
 CACHE: type = type(functools.lru_cache(lambda: None))
 
 
 def base_of(kind: type) -> Any:
     """The kind of container that it is or is derived from, None of another type."""
-    return next((base for base in _FILL if issubclass(kind, base)), None)
+    return _EXACTLY.get(id(kind)) or next((base for base in _FILL if issubclass(kind, base)), None)
 
 
 class Contents:
@@ -39,24 +41,22 @@ class Contents:
     def __init__(self, container: Any, whole: bool) -> None:
         self._kind = base_of(type(container))
         self._container, self.whole = container, whole
-        self._before = self._now()
-        self._parts = self._flat()
+        self._parts = list(self._each())
 
     def __call__(self) -> bool:
         """Put back what is no log."""
-        parts = self._flat()
-        if len(parts) == len(self._parts) and all(map(operator.is_, parts, self._parts)):
+        if not self.has_grown and all(map(operator.is_, self._each(), self._parts)):
             return False
-        now = self._now()
-        same = len(now) >= len(self._before) and all(map(is_same, now, self._before))
-        if same and (len(now) == len(self._before) or not self.whole):
+        now, before = self._now(), self._before
+        same = len(now) >= len(before) and all(map(is_same, now, before))
+        if same and (len(now) == len(before) or not self.whole):
             return False
-        self.hold(self._before)
+        self.hold(before)
         return True
 
     def without_ours(self) -> None:
         """Take what watched the user's code out of what came to a log."""
-        count = len(self._before)
+        count = self._count
         if self._kind.__len__(self._container) <= count:
             return
         now = self._now()
@@ -67,13 +67,13 @@ class Contents:
     @property
     def has_grown(self) -> bool:
         """Whether anything came to it."""
-        return bool(self._kind.__len__(self._container) != len(self._before))
+        return bool(self._kind.__len__(self._container) != self._count)
 
     @property
     def has_more(self) -> bool:
         """Whether anything came to it that is not of ours: code that finds things by names reaches that."""
         known = set(map(id, self._parts))
-        new = (part for part in self._flat() if id(part) not in known) if self.has_grown else ()
+        new = (part for part in self._each() if id(part) not in known) if self.has_grown else ()
         return any(type(part).__module__.partition(".")[0] not in OURS for part in new)
 
     def begin(self) -> bool:
@@ -88,15 +88,25 @@ class Contents:
         self._kind.clear(self._container)
         _FILL[self._kind](self._container, elements)
 
+    @property
+    def _count(self) -> int:
+        return len(self._parts) // 2 if issubclass(self._kind, dict) else len(self._parts)
+
+    @property
+    def _before(self) -> list[Any]:
+        """What `_now` gave at the beginning: of thousands of containers few are ever asked for it."""
+        count, parts = self._count, self._parts
+        return list(zip(parts[:count], parts[count:], strict=True)) if count < len(parts) else parts
+
     def _now(self) -> list[Any]:
         of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
         return list(of(self._container))
 
-    def _flat(self) -> list[Any]:
+    def _each(self) -> Iterable[Any]:
         """The elements themselves: the items of a dictionary are made anew."""
         if not issubclass(self._kind, dict):
-            return self._now()
-        return [*self._kind.keys(self._container), *self._kind.values(self._container)]
+            return self._kind.__iter__(self._container)  # type: ignore[no-any-return]
+        return chain(self._kind.keys(self._container), self._kind.values(self._container))
 
 
 def _is_ours(tree: Any) -> bool:

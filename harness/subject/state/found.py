@@ -64,6 +64,9 @@ class Found:
         kind = type(item)  # isinstance asks the object, which may have no answer
         if kind is tuple or kind is frozenset:
             return ()
+        if kind is np.ndarray:
+            keeper = of_elements if item.dtype == object else Numbers
+            return [keeper(item)] if item.flags.writeable else ()
         if base := base_of(kind):
             if base.__len__(item) > MOST or not (self._all or variables or id(item) in held):
                 return ()
@@ -74,9 +77,6 @@ class Found:
             return [contents]
         if issubclass(kind, type):
             return [Attributes(item, lambda: vars(item))] if self._reach.is_user(item.__module__) else ()
-        if kind is np.ndarray:
-            keeper = of_elements if item.dtype == object else Numbers
-            return [keeper(item)] if item.flags.writeable else ()
         if issubclass(kind, GENERATORS):
             return [of_generator(item)]
         if kind is ContextVar:

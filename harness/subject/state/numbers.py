@@ -23,6 +23,9 @@ def of_elements(array: Any) -> Keeper:
     return put_back
 
 
+SMALL = 8192  # bytes: larger arrays are compared in place
+
+
 class Numbers:
     """The numbers of an array; whether a run wrote into it is remembered."""
 
@@ -31,13 +34,19 @@ class Numbers:
 
     def __call__(self) -> bool:
         """Put them back."""
-        if np.array_equal(self.array, self._before):  # where there is a NaN it is written anew, the same
+        if self._is_same():
             return False
-        self._written = self.is_written()
+        self._written = True
         self.array[...] = self._before
         return True
 
     def is_written(self) -> bool:
         """Whether it was or is another."""
-        has_nan = self.array.dtype.kind in "fc"
-        return self._written or not np.array_equal(self.array, self._before, equal_nan=has_nan)
+        return self._written or not self._is_same()
+
+    def _is_same(self) -> bool:
+        """Whether the bits are those; of a large array the numbers. There may be thousands of small ones."""
+        now, before = self.array, self._before
+        if now.nbytes <= SMALL and now.dtype.kind in "biufc":
+            return bool(now.tobytes() == before.tobytes())
+        return np.array_equal(now, before, equal_nan=now.dtype.kind in "fc")

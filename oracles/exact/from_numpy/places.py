@@ -16,7 +16,6 @@ from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
 from oracles.exact.program.reach import (
     LARGE,
-    PLAIN,
     Reach,
     Way,
     attribute,
@@ -27,6 +26,8 @@ from oracles.exact.program.reach import (
 )
 from oracles.exact.program.trees import Derived
 
+NewWay = Callable[[Any], Any]
+PLACELESS = frozenset(map(id, (tuple, set, frozenset, np.ndarray)))  # the hash of a type may be anything
 NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind is not float}
 BUILTINS = (
     "float",
@@ -102,15 +103,16 @@ class Search(Reach):
         self._before: dict[int, tuple[Any, Any]] = {}
         self.tells_types_apart = False  # whether code may ask if a type *is* one of NumPy's
 
-    def places(self, roots: list[Any], new: Callable[[Any], Any]) -> Iterator[Place | Builtin]:
+    def places(self, roots: list[Any], way_of: Callable[[type], NewWay | None]) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold.
 
-        `new` gives what replaces a value, None if nothing does: such entries are left out.
+        `way_of` a type gives what gives what replaces a value of it, None if nothing does: such entries are
+        left out.
         """
         seen, naming = set[int](), {name: list[types.FunctionType]() for name in BUILTINS}
         for item in self.items(roots):
             kind = type(item)  # isinstance asks the object, which may have no answer
-            if kind is tuple or kind is set or kind is frozenset:
+            if id(kind) in PLACELESS:
                 continue
             if issubclass(kind, list | dict | deque) and id(item) not in seen:
                 base = built_in(item)
@@ -118,7 +120,7 @@ class Search(Reach):
                     seen.add(id(item))
                     self._keep(item, base)
                     pairs = dict.items(item) if base is dict else enumerate(base.__iter__(item))
-                    yield from _entries(item, pairs, new)
+                    yield from _entries(item, pairs, way_of)
             if kind is list or kind is dict or kind is deque:
                 continue
             if kind is types.FunctionType:
@@ -138,7 +140,7 @@ class Search(Reach):
                 elif id(namespace) not in seen:
                     seen.add(id(namespace))
                     self._keep(namespace, dict)
-                    yield from _entries(namespace, namespace.items(), new)
+                    yield from _entries(namespace, namespace.items(), way_of)
         exactly = {id(f.__globals__) for f in naming["float"] if tells_types_apart(f.__code__)}
         for name, functions in naming.items():
             modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
@@ -191,11 +193,13 @@ def _is_same(now: Iterable[Any], before: Iterable[Any]) -> bool:
     return list(map(id, now)) == list(map(id, before))
 
 
-def _entries(container: Any, pairs: Iterable[tuple[Any, Any]], new: Callable[[Any], Any]) -> list[Place]:
-    """The places in a namespace, dictionary or list whose values are replaced."""
+def _entries(
+    container: Any, pairs: Iterable[tuple[Any, Any]], way_of: Callable[[type], NewWay | None]
+) -> list[Place]:
+    """The places in a namespace or container whose values are replaced."""
     return [
         Place(container, name) for name, value in pairs
-        if not issubclass(type(value), PLAIN) and new(value) is not None
+        if (new := way_of(type(value))) is not None and new(value) is not None
     ]  # fmt: skip
 
 

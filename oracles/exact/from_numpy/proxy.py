@@ -87,7 +87,7 @@ class _Places:
         before, places = self._saved, list[Place | Builtin]()
         if len(sys.modules) != self._loaded:
             self._substitutes.look_again()
-            places += self.search.places(self._roots, self._substitutes.of)
+            places += self.search.places(self._roots, self._substitutes.way_of)
             self._loaded = len(sys.modules)
             if self.search.tells_types_apart:
                 self._substitutes.leave_types()

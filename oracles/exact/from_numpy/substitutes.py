@@ -33,7 +33,7 @@ from oracles.exact.from_numpy.stand_ins import (
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.from_numpy.writes import Writable
 from oracles.exact.program.program import Array
-from oracles.exact.program.reach import attribute
+from oracles.exact.program.reach import CONTAINERS, PLAIN, attribute
 from oracles.exact.program.registered import registered_functions
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
@@ -52,7 +52,7 @@ class Substitutes:
     def __init__(self, tape: Tape, further: Mapping[int, Any] = MappingProxyType({})) -> None:
         self.tape, self.writable = tape, Writable(tape)
         # By the identity of a type, how to find what replaces its objects. Its hash may be anything.
-        self._kinds: dict[int, tuple[type, Callable[[Any], Any]]] = {}
+        self._kinds: dict[int, tuple[type, Callable[[Any], Any] | None]] = {}
         self._held: dict[int, tuple[Any, Any]] = {}
         self._listed: dict[int, tuple[Any, Function]] = {}
         self._caches: dict[int, tuple[Any, Any]] = {}
@@ -62,14 +62,19 @@ class Substitutes:
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
-        kind = type(value)  # isinstance asks the object, which may have no answer
+        way = self.way_of(type(value))  # isinstance asks the object, which may have no answer
+        return None if way is None else way(value)
+
+    def way_of(self, kind: type) -> Callable[[Any], Any] | None:
+        """How to find what replaces an object of this type, None if nothing ever does."""
         known = self._kinds.get(id(kind))
         if known is None:
             known = self._kinds[id(kind)] = kind, self._way(kind)
-        return known[1](value)
+        return known[1]
 
-    def _way(self, kind: type) -> Callable[[Any], Any]:
-        """How to find what replaces an object of this type."""
+    def _way(self, kind: type) -> Callable[[Any], Any] | None:
+        if issubclass(kind, PLAIN) or any(kind is own for own in CONTAINERS if own is not tuple):
+            return None
         if issubclass(kind, ModuleType):
             return lambda value: self._known(value) or of_library(value)
         if kind is np.ndarray:

@@ -82,6 +82,9 @@ class Reach:
         # By the identity of a type: what its objects lead to, and their slots. Its hash may be anything.
         self._ways: dict[int, tuple[type, Way | None]] = {}
         self._slots: dict[int, tuple[type, list[str]]] = {}
+        self._owning: dict[
+            int, tuple[type, bool]
+        ] = {}  # whether all its objects keep variables of the user's
 
     def is_user(self, module: Any) -> bool:
         """Whether a module of this name is the user's; what a class calls its module may be anything."""
@@ -101,8 +104,12 @@ class Reach:
         own = None if issubclass(kind, types.ModuleType | type) else attributes(item)
         if own is None:
             return []
-        theirs = not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
-        return [own] if theirs or issubclass(kind, HOLDERS) or self.is_user(kind.__module__) else []
+        known = self._owning.get(id(kind))
+        if known is None:
+            is_owning = issubclass(kind, HOLDERS) or self.is_user(kind.__module__)
+            known = self._owning[id(kind)] = kind, is_owning
+        is_own = known[1] or not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
+        return [own] if is_own else []
 
     def way_of(self, kind: type) -> Way | None:
         """How to find what an object of this type leads to; None if it is plain."""
