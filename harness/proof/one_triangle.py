@@ -59,9 +59,12 @@ def as_symmetric(
     def answered(one: UnderTest, moves: Moves) -> Answer | None:
         if not _are_alike(posed.true, again(moves).true):
             return None
-        answer = ask(_moving(question, moves), one, again(moves))
-        right = all(part.verdict in KNOWN or part.of_value for part in answer.parts)
-        return told(answer, found, said) if right else None
+        answer = None
+        for asked in (_what_failed(question, found), question):
+            answer = ask(_moving(asked, moves), one, again(moves))
+            if not all(part.verdict in KNOWN or part.of_value for part in answer.parts):
+                return None
+        return answer and told(answer, found, said)
 
     @cache
     def again(moves: Moves) -> Posed:
@@ -90,6 +93,16 @@ def _is_far(found: Answer, true: Truth) -> bool:
         and np.any(np.abs(e.mid - t.mid) - e.radius - t.radius > FAR * np.max(np.abs(t.mid)))
         for t, e in _along_symmetric(true, own)
     )
+
+
+def _what_failed(question: Question, found: Answer) -> Question:
+    """What has failed first, alone: where it fails again, nothing else need be asked.
+
+    A gradient by hand that is simply wrong fails again, and each probe of it takes as long as the first run.
+    """
+    failed = [part.probe for part in found.parts if part.verdict not in KNOWN and not part.of_value]
+    probes = tuple(probe for probe in question.probes if probe == failed[0])
+    return replace(question, probes=probes, thorough=False, blames=False)
 
 
 def _moving(question: Question, moves: Moves) -> Question:

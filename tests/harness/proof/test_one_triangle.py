@@ -11,6 +11,7 @@ import torch
 from scipy import stats
 
 from harness import check_gradient
+from harness.proof import answer, probes
 from harness.verdicts import Verdict
 
 RNG = np.random.default_rng(0)
@@ -237,3 +238,27 @@ def test_the_gradient_of_a_normal_density_in_its_covariance(factor, verdict):
 
     found = check_gradient(density, (A,), grad=gradient)
     assert found.verdict is verdict, found
+
+
+def test_what_has_failed_is_asked_first_where_symmetric_matrices_move_as_such(monkeypatch):
+    """A wrong gradient fails there too: no other probe of it is run again, nor is anybody blamed."""
+    asked = []
+
+    def differing(question, *others):
+        asked.append(question)
+        return probes.differing(question, *others)
+
+    def values(a):
+        return np.linalg.eigvalsh((a + a.T) / 2)
+
+    def pull(g, a):
+        v = np.linalg.eigh((a + a.T) / 2)[1]
+        return v @ np.diag(2 * g if np.any(g == 0) else g) @ v.T
+
+    monkeypatch.setattr(answer, "differing", differing)
+    found = check_gradient(values, (S,), vjp=pull)
+    assert {part.probe for part in found.parts if part.verdict is Verdict.WRONG} == {"zeros"}
+    first, *again = asked
+    assert len(first.probes) > 1
+    assert again
+    assert all(one.probes == ("zeros",) and not one.blames for one in again)
