@@ -41,6 +41,16 @@ class FlatIterator:
         return self._of[np.unravel_index(self._next - 1, self._of.shape)]
 
     @property
+    def index(self) -> int:
+        """How many elements were given so far."""
+        return self._next
+
+    @property
+    def coords(self) -> tuple[int, ...]:
+        """Where the next one is."""
+        return tuple(map(int, np.unravel_index(self._next, self._of.shape)))
+
+    @property
     def elements(self) -> Any:
         """The array of one axis."""
         return np.ravel(self._of)

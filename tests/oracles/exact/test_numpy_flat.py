@@ -81,3 +81,32 @@ def test_a_library_s_function_takes_it():
             lambda x: special.logsumexp(x.flat), (X,), grad=lambda x, f=factor: f * special.softmax(x)
         )
         assert found.verdict == verdict, found
+
+
+HELD = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+def of_coords(x):
+    flat, total = HELD.flat, 0.0
+    for k in range(HELD.size):
+        i, j = flat.coords
+        assert flat.index == k
+        total = total + next(flat) * x[i, j]
+    return total
+
+
+TIMES_HELD = {
+    "coords": of_coords,
+    "loop": lambda x: sum(a * b for a, b in zip(HELD.flat, x.flat, strict=True)),
+    "element": lambda x: sum(HELD.flat[k] * x.flat[k] for k in range(6)),
+    "array": lambda x: np.sum(np.array(HELD.flat) * x.ravel()),
+    "product": lambda x: np.dot(HELD.flat, x.ravel()),
+    "list": lambda x: np.sum(np.array(list(HELD.flat)) * x.ravel()),
+}
+
+
+@pytest.mark.parametrize("name", TIMES_HELD)
+def test_of_an_array_that_the_code_holds(name):
+    for factor, verdict in ((1.0, "accurate"), (1.01, "wrong")):
+        found = check_gradient(TIMES_HELD[name], (X,), grad=lambda x, f=factor: f * HELD)
+        assert found.verdict == verdict, found
