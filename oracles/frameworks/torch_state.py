@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -12,6 +12,8 @@ from torch.nn.parameter import is_lazy
 from oracles.exact.from_aten.memory import is_leaf, strange
 
 Keeper = Callable[[], bool]  # puts one thing back, and says whether it was another
+# Of which views are reached, by identity: no view can be taken from its graph, nor its base without it.
+_VIEWED = WeakValueDictionary[int, torch.Tensor]()
 SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
@@ -64,18 +66,20 @@ def _setting(read: Callable[[], Any], write: Callable[[Any], Any]) -> Keeper:
 
 def _tensor(tensor: torch.Tensor) -> Keeper:
     """Its numbers, whether it requires grad, its gradient, and that no graph leads to it if none does."""
+    if (base := tensor._base) is not None:
+        _VIEWED[id(base)] = base
     leaf, of_numbers = is_leaf(tensor), _numbers(tensor) if _has_memory(tensor) else None
     requires_grad, gradient = tensor.requires_grad, tensor.grad if leaf else None
     of_gradient = None if gradient is None else _tensor(gradient)
 
     def put_back() -> bool:
         moved = of_numbers is not None and of_numbers()
-        if leaf and not is_leaf(tensor):
-            with suppress(RuntimeError):  # of a view its base is detached
-                tensor.detach_()
-        if leaf and is_leaf(tensor) and tensor.requires_grad != requires_grad:
+        if leaf and not is_leaf(tensor) and tensor._base is None and id(tensor) not in _VIEWED:
+            tensor.detach_()
+        is_now = leaf and is_leaf(tensor)
+        if is_now and tensor.requires_grad != requires_grad:
             tensor.requires_grad_(requires_grad)
-        if leaf and tensor.grad is not gradient:
+        if is_now and tensor.grad is not gradient:
             tensor.grad = gradient
             moved = True
         return (of_gradient is not None and of_gradient()) or moved

@@ -224,6 +224,39 @@ def test_a_torch_buffer_keeps_no_graph_of_a_check():
         assert not work.h.requires_grad
 
 
+def test_a_torch_module_that_writes_into_a_buffer_may_be_checked_again():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(X)
+
+    class Squared(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("h", torch.zeros(3, dtype=torch.float64))
+
+        def forward(self, x):
+            self.h.copy_(x)
+            return self.h * x * x
+
+    module = Squared()
+    for order in (1, 2, 1):
+        assert check_gradient(module, (x,), order=order).passed
+        assert not (module.h.any() or module.h.requires_grad)  # noqa: PT018
+
+
+def test_a_torch_buffer_of_which_there_are_views_keeps_its_graph():
+    """No view can be taken from its graph, and torch refuses a view in a graph of a base in none."""
+    torch = pytest.importorskip("torch")
+    base = torch.zeros(6, dtype=torch.float64)
+    work = SimpleNamespace(base=base, h=base[:3])
+
+    def function(x):
+        work.h.copy_(x)
+        return work.h * x
+
+    found = check_gradient(function, (torch.tensor(X),))
+    assert found.passed, str(found)
+
+
 def test_numpy_code_that_jax_calls():
     jax = pytest.importorskip("jax")
     work = SimpleNamespace(h=np.float32([0.5, 2.0, -1.0]))
