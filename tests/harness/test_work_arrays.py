@@ -292,3 +292,16 @@ def test_nan_and_signs_of_zeros_are_put_back(size):
     assert check_gradient(function, (X,), vjp=lambda g, x: g * 2 * x).passed
     assert np.array_equal(work.h, before, equal_nan=True)
     assert not np.signbit(work.zeros).any()
+
+
+@pytest.mark.parametrize("kind", [np.matrix, np.recarray])
+def test_arrays_of_other_kinds_are_put_back(kind):
+    own = np.zeros((1, 3)).view(kind)
+    work = SimpleNamespace(own=own)
+
+    def function(x):
+        np.asarray(work.own)[0] += 1
+        return x * np.asarray(work.own)[0, 0]
+
+    assert check_gradient(function, (X,), vjp=lambda g, x: g).passed
+    assert not np.asarray(own).any()

@@ -64,9 +64,10 @@ class Found:
         kind = type(item)  # isinstance asks the object, which may have no answer
         if kind is tuple or kind is frozenset:
             return ()
-        if kind is np.ndarray:
-            keeper = of_elements if item.dtype == object else Numbers
-            return [keeper(item)] if item.flags.writeable else ()
+        if issubclass(kind, np.ndarray) and not issubclass(kind, np.memmap):  # which may be a large file
+            array = item if kind is np.ndarray else np.ndarray.view(item, np.ndarray)
+            keeper = of_elements if array.dtype == object else Numbers
+            return [keeper(array)] if array.flags.writeable else ()
         if base := base_of(kind):
             if base.__len__(item) > MOST or not (self._all or variables or id(item) in held):
                 return ()
