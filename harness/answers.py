@@ -62,16 +62,16 @@ def answers(
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), shown_away(question, tested, target, here)]
-    ask = _asking(question, tested, target, again)
     if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
-        shown, hiding = shown_near(here, target, question.seed, ask) if here.hiding else ([], [])
-        if not shown:
-            beside_symmetric = told_beside_symmetric(here, target, question.seed, ask)
-            found[0] = replace(found[0], notes=(*found[0].notes, *beside_symmetric))
-        else:
+        ask = _asking(question, tested, target, again)
+        shown, hiding = shown_near(here, target, question.seed, ask)
+        if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
+        else:
+            beside_symmetric = told_beside_symmetric(here, target, question.seed, ask)
+            found[0] = replace(found[0], notes=(*found[0].notes, *beside_symmetric))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:

@@ -106,11 +106,9 @@ def askew(target: Target, which: Collection[int], seed: int) -> Target:
     rng = np.random.default_rng([seed, 1])
 
     def skewed(k: int) -> Array:
-        are_pairs = k in target.flat.complex
-        moved = as_numbers(_drawn(target.arrays[k], rng), are_pairs) - as_numbers(target.arrays[k], are_pairs)
-        return _as_array(
-            as_numbers(target.arrays[k], are_pairs) + (moved - _adjoint(moved)) / 2, target.arrays[k]
-        )
+        array, are_pairs = target.arrays[k], k in target.flat.complex
+        numbers, drawn = (as_numbers(own, are_pairs) for own in (array, _drawn(array, rng)))
+        return _as_array(numbers + ((drawn - numbers) - _adjoint(drawn - numbers)) / 2, array)
 
     return _changed(target, {k: skewed(k) for k in which})
 

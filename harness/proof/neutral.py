@@ -22,7 +22,7 @@ would tell nothing of what it labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,15 +42,18 @@ LABELS = (-1, 1, 0)  # and flags
 
 @dataclass(frozen=True)
 class _At:
-    """Asks the same where some arguments are another number; `across`, at the opposite of what moves, too."""
+    """Asks once where some arguments are another number; `across`, at the opposite of what moves, too."""
 
     ask: Ask
     target: Target
     which: Sequence[Argument]
     symmetric: bool = False  # whether what is so stays so
+    known: dict[float, Answer] = field(default_factory=dict, init=False)
 
     def __call__(self, number: float) -> Answer:
-        return self.ask(other(self.target, self.which, number, self.symmetric))
+        if number not in self.known:
+            self.known[number] = self.ask(other(self.target, self.which, number, self.symmetric))
+        return self.known[number]
 
     def across(self, number: float) -> Answer:
         return self.ask(opposite(other(self.target, self.which, number)))

@@ -62,7 +62,7 @@ def void(x: Var) -> Var | None:
         own = _both(*(comparisons.compare("eq", v, 0.0) for v in made.operands))
         return _if_any(either([own, spread] if spread else [own]))
 
-    return _followed(x, {}, found)
+    return _followed(x, x.builder.void, found)
 
 
 def pole(x: Var) -> Var | None:
@@ -78,7 +78,7 @@ def pole(x: Var) -> Var | None:
             return _both(known[0], comparisons.compare("ne", other, 0.0))
         return _spread(made, each) if primitive in KEEPS else None
 
-    return _followed(x, {}, found)
+    return _followed(x, x.builder.poles, found)
 
 
 def _both(p: Var, q: Var) -> Var:
@@ -167,10 +167,10 @@ def mark(x: Var, gone: Var | None) -> Var:
 def asked(kind: Primitive, x: Var) -> Var:
     """Whether x is NaN, or infinite: of what is missing and of quotients by 0 that is known."""
     not_numbers = [own for own in (missing(x), void(x)) if own is not None]
-    infinite = [own for own in (pole(x),) if own is not None]
+    infinite = [] if (own := pole(x)) is None else [own]
     if not (not_numbers or infinite):
         return x.builder.emit(kind, (x,), x.shape, "bool")
-    numbers = mark(select(either([*not_numbers, *infinite]), 0.0, x), None)
+    numbers = _instead(x, either([*not_numbers, *infinite]), 0.0)
     found = x.builder.emit(kind, (numbers,), x.shape, "bool")
     return either([*(not_numbers if kind is is_nan else infinite), found])
 
@@ -178,7 +178,11 @@ def asked(kind: Primitive, x: Var) -> Var:
 def there(x: Var, otherwise: float = 0.0) -> Var:
     """x, with 0 or another number for what is missing."""
     gone = missing(x)
-    return x if gone is None else mark(select(gone, otherwise, x), None)
+    return x if gone is None else _instead(x, gone, otherwise)
+
+
+def _instead(x: Var, gone: Var, otherwise: float) -> Var:
+    return mark(select(gone, otherwise, x), None)
 
 
 def compare(name: str, x: Operand, y: Operand) -> Var:
