@@ -32,12 +32,14 @@ from oracles.exact.from_numpy.stand_ins import (
 )
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.from_numpy.writes import Writable
+from oracles.exact.program.identity import by_identity
 from oracles.exact.program.program import Array
 from oracles.exact.program.reach import CONTAINERS, PLAIN, attribute
 from oracles.exact.program.registered import registered_functions
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)
 DISPATCHED = type(np.sum)  # NumPy's functions that ask their arguments who answers
+SAYING = ("types", "typing")  # where what Python says about types has its own: called, it computes nothing
 _NOT_YET = object()
 
 
@@ -69,27 +71,9 @@ class Substitutes:
         """How to find what replaces an object of this type, None if nothing ever does."""
         known = self._kinds.get(id(kind))
         if known is None:
-            known = self._kinds[id(kind)] = kind, self._way(kind)
+            way = _way(kind)
+            known = self._kinds[id(kind)] = kind, None if way is None else functools.partial(way, self)
         return known[1]
-
-    def _way(self, kind: type) -> Callable[[Any], Any] | None:
-        if issubclass(kind, PLAIN) or any(kind is own for own in CONTAINERS if own is not tuple):
-            return None
-        if issubclass(kind, ModuleType):
-            return lambda value: self._known(value) or of_library(value)
-        if kind is np.ndarray:
-            return lambda value: self._once(value, self._array)
-        if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
-            return lambda value: self._once(value, self._parts)
-        if kind is np.vectorize:
-            return lambda value: Vectorized(self.tape, value)
-        if kind is CACHE:
-            return lambda value: self._caches.setdefault(id(value), (value, with_own_cache(value)))[1]
-        if kind is FunctionType:
-            return self._of_function
-        home, is_called = kind.__module__, any("__call__" in vars(base) for base in kind.__mro__)
-        of_chance = isinstance(home, str) and home.startswith(("numpy.random", "scipy.stats"))
-        return self._of_code if is_called or of_chance or issubclass(kind, SOURCES) else self._known
 
     def _known(self, value: Any) -> Any:
         own = self._made.get(id(value), _NOT_YET)
@@ -97,9 +81,24 @@ class Substitutes:
             own = self._made[id(value)] = make(self)
         return self._libraries.get(id(value)) if own is _NOT_YET or own is None else own
 
+    def _of_module(self, value: ModuleType) -> Any:
+        return self._known(value) or of_library(value)
+
+    def _of_array(self, value: Array) -> Any:
+        return self._once(value, self._array)
+
+    def _of_tuple(self, value: tuple[Any, ...]) -> Any:
+        return self._once(value, self._parts)
+
+    def _of_vectorized(self, value: Any) -> Any:
+        return Vectorized(self.tape, value)
+
+    def _of_cache(self, value: Any) -> Any:
+        return self._caches.setdefault(id(value), (value, with_own_cache(value)))[1]
+
     def _of_function(self, value: FunctionType) -> Any:
         """What replaces a function that is written in Python; most are the user's, so it is asked little."""
-        if not is_seeded() and str(value.__module__).startswith("numpy.random"):
+        if str(value.__module__).startswith("numpy.random") and not is_seeded():
             return getattr(Refused(np.random, "np.random"), value.__name__, None)
         return self._known(value)
 
@@ -151,6 +150,29 @@ class Substitutes:
             made = Ufunc(function) if type(function) is np.ufunc else Function(function, new)
             self._listed[id(function)] = function, made
         return self._listed[id(function)][1]
+
+
+@by_identity
+def _way(kind: type) -> Callable[[Substitutes, Any], Any] | None:
+    """What finds what replaces an object of this type, None if nothing ever does."""
+    if issubclass(kind, PLAIN) or any(kind is own for own in CONTAINERS if own is not tuple):
+        return None
+    if issubclass(kind, ModuleType):
+        return Substitutes._of_module
+    if kind is np.ndarray:
+        return Substitutes._of_array
+    if kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+        return Substitutes._of_tuple
+    if kind is np.vectorize:
+        return Substitutes._of_vectorized
+    if kind is CACHE:
+        return Substitutes._of_cache
+    if kind is FunctionType:
+        return Substitutes._of_function
+    home = kind.__module__ if isinstance(kind.__module__, str) else ""
+    is_code = home not in SAYING and any("__call__" in vars(base) for base in kind.__mro__)
+    of_chance = home.startswith(("numpy.random", "scipy.stats")) or issubclass(kind, SOURCES)
+    return Substitutes._of_code if is_code or of_chance else Substitutes._known
 
 
 Maker = Callable[[Substitutes], Any]

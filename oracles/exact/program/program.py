@@ -55,7 +55,7 @@ class Kink(NamedTuple):
 PRIMITIVES: dict[str, Primitive] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each
 class Primitive:
     """One operation, in one place: all that is known of it, for every interpreter of programs.
 

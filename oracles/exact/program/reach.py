@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from oracles.exact.program.identity import by_identity
 from oracles.exact.program.trees import Derived
 
 # What computes is known by its rules, and what tests or shows computes nothing that is differentiated.
@@ -399,19 +400,9 @@ def names_in(code: types.CodeType) -> frozenset[str]:
     return _said(code).names
 
 
+@by_identity
 def _said(code: types.CodeType) -> _Said:
     """What code says; code never changes, so it is read once."""
-    known = _SAID.get(id(code))
-    if known is None:
-        forget = functools.partial(_SAID.pop, id(code))  # called with the reference, which is a default here
-        known = _SAID[id(code)] = weakref.ref(code, forget), _read(code)
-    return known[1]
-
-
-_SAID: dict[int, tuple[Any, _Said]] = {}  # by the identity of the code
-
-
-def _read(code: types.CodeType) -> _Said:
     inner = [_said(const) for const in code.co_consts if isinstance(const, types.CodeType)]
     each = [const for own in code.co_consts for const in (own if type(own) is tuple else (own,))]
     strings = frozenset(const for const in each if type(const) is str).union(*(one.strings for one in inner))
