@@ -34,7 +34,7 @@ from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.attainable import Sampled, are_many, attainable
+from oracles.exact.rounding.attainable import Sampled, attainable
 from oracles.exact_oracle import BITS, LIMITS
 
 
@@ -298,7 +298,7 @@ def true_gradient(
         recording.program, program, recording.program, recording.values, tuple(cotangents), tuple(wrt),
         recording.argument,
         tuple(names), dtypes, parts, tuple(enclosures), tuple(excused), tuple(zero), along,
-        sampled=cache(partial(sampled, fully=True)) if are_many(enclosures) else None,
+        sampled=cache(partial(sampled, fully=True)),
         results=values,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from oracles.exact.from_numpy.tape import Tape, is_written
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
 from oracles.exact.program.primitives import orders, select
+from oracles.exact.program.primitives.not_finite import is_signed
 
 
 def _where(tape: Tape, condition: Any, *choices: Any) -> Any:
@@ -138,13 +139,23 @@ def _mask(a: Any) -> Any:
 def _nan_to_num(
     tape: Tape, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Any:
-    """Only literals can be other than finite."""
-    result, limit = x.copy() if copy else x, np.finfo(x.dtype).max
-    result[np.isnan(x)] = nan
-    numbers, _ = tape.numbers(x.tokens)
-    result[numbers == np.inf] = limit if posinf is None else posinf
-    result[numbers == -np.inf] = -limit if neginf is None else neginf
+    limit = np.finfo(x.dtype).max
+    above, below, nowhere = _is_endless(tape, x, 1), _is_endless(tape, x, -1), np.isnan(x)
+    result = x.copy() if copy else x
+    result[nowhere] = nan
+    result[above] = limit if posinf is None else posinf
+    result[below] = -limit if neginf is None else neginf
     return result
+
+
+def _is_endless(tape: Tape, x: TracedArray, sign: int) -> Any:
+    """Which numbers are this infinity, as `ufuncs` answers whether one is infinite."""
+    written, ran = tape.numbers(x.tokens)[0] == sign * np.inf, x.in_numpy == sign * np.inf
+    if not np.array_equal(written, ran):
+        asked = is_signed(x.recorded, sign)
+        if np.array_equal(tape.recorder.decide(asked), ran):
+            return wrap(tape, ran, asked)
+    return written
 
 
 def _angle(tape: Tape, z: Any, deg: bool = False) -> Any:

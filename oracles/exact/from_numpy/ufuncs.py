@@ -33,7 +33,7 @@ from oracles.exact.from_numpy.writes import refused
 from oracles.exact.program.complex import Complex, each_part
 from oracles.exact.program.primitives import convert
 from oracles.exact.program.primitives.arrays import scatter_add
-from oracles.exact.program.primitives.missing import asked
+from oracles.exact.program.primitives.not_finite import asked, is_finite
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
@@ -160,11 +160,7 @@ def _predicate(tape: Tape, ufunc: np.ufunc, x: TracedArray) -> Any:
 
 
 def _asked(name: str, x: Var) -> Var:
-    nan, infinite = (asked(kind, x) for kind in (is_nan, is_infinite))
-    if name != "isfinite":
-        return nan if name == "isnan" else infinite
-    either = x.builder.elementwise("or", nan, infinite, dtype="bool")
-    return x.builder.elementwise("not", either, dtype="bool")
+    return is_finite(x) if name == "isfinite" else asked(is_nan if name == "isnan" else is_infinite, x)
 
 
 def _unknown(ufunc: np.ufunc, method: str, name: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -36,6 +36,10 @@ DRAWN = 2**8  # until as many are found that stay in their cells of a table
 # spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
 # 2^10 elements on, rows of the report show a bit more lost than is.)
 MANY, FEWER = 2**16, 4
+# Times what the truth moves by, where the numbers move twice as far: 2 if it has a slope there, else at least
+# 4. A 0 without a slope is nothing that rounding the inputs makes: dq of attention whose keys and values are
+# equal is a product of two sums that cancel, and no program in that format leaves as little as u^2 there.
+SQUARE = 3
 
 
 def attainable(
@@ -59,7 +63,8 @@ def attainable(
         cotangents: How many inputs are cotangents.
         narrowest: For the inputs, and for the outputs, the format to which each is known: narrower ones than
             their own, where the function casts; "" or nothing for their own.
-        fully: Whether all sixteen perturbations are made, however many elements there are.
+        fully: Whether all sixteen perturbations are made, however many elements there are, and a 0 that they
+            move by their square counts as one that they leave.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
@@ -77,7 +82,14 @@ def attainable(
     if any(np.any(c > _budget(t, name)) for c, t, name in zip(largest, truth, results, strict=True)):
         staying = _staying(program, inputs, steps, tried, bits, work)
         if staying.seeds and staying != tried:
-            largest, zero = _sampled(program, inputs, steps, truth, staying, bits, work)
+            tried = staying
+            largest, zero = _sampled(program, inputs, steps, truth, tried, bits, work)
+    moved = [(t.mid == 0) & (near > 0) for t, near in zip(truth, largest, strict=True)]
+    if fully and any(map(np.any, moved)):
+        twice = {i: 2 * half for i, half in steps.items()}
+        further, _ = _sampled(program, inputs, twice, truth, tried, bits, work)
+        squared = [m & (far >= SQUARE * near) for m, far, near in zip(moved, further, largest, strict=True)]
+        zero = [known | own for known, own in zip(zero, squared, strict=True)]
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
         half = format_of(dtype).ulp(here.mid) / 2

@@ -17,9 +17,9 @@ from oracles.exact.from_aten.memory import numbers
 from oracles.exact.program import functions as f
 from oracles.exact.program.primitives import compare, convert, detach, pi, scalar, select
 from oracles.exact.program.primitives.apart import extreme_there
-from oracles.exact.program.primitives.missing import asked, there
+from oracles.exact.program.primitives.not_finite import asked, is_finite, is_signed
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
-from oracles.exact.program.program import Array, Operand, Primitive, Var
+from oracles.exact.program.program import Array, Operand, Var
 from oracles.exact.program.signs import negative
 
 
@@ -178,33 +178,15 @@ def _var(call: OperatorCall, x: Operand) -> Var:
     return x if isinstance(x, Var) else call.constant(x)
 
 
-def _is(kind: Primitive, sign: int = 0) -> Rule:
-    """NaN or infinite: a constant that was written so, or a value outside a function's domain."""
-
-    def rule(x: Var) -> Var:
-        found = asked(kind, x)
-        if sign == 0:
-            return found
-        elsewhere = -float(sign)  # and not 0, where the comparison would be at its edge
-        side = compare("gt" if sign > 0 else "lt", select(found, there(x), elsewhere), 0.0)
-        return x.builder.elementwise("and", found, side, dtype="bool")
-
-    return rule
-
-
-def _finite(x: Var) -> Var:
-    bad = x.builder.elementwise("or", _is(is_nan)(x), _is(is_infinite)(x), dtype="bool")
-    return x.builder.elementwise("not", bad, dtype="bool")
-
-
 def _nan_to_num(
     x: Var, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Var:
     """Constants for what is not finite; the largest number of the dtype for an infinity if none is given."""
     largest = float(torch.finfo(getattr(torch, x.dtype)).max)
-    x = select(_is(is_nan)(x), 0.0 if nan is None else nan, x)
-    x = select(_is(is_infinite, 1)(x), largest if posinf is None else posinf, x)
-    return select(_is(is_infinite, -1)(x), -largest if neginf is None else neginf, x)
+    above, below = is_signed(x, 1), is_signed(x, -1)
+    found = select(asked(is_nan, x), 0.0 if nan is None else nan, x)
+    found = select(above, largest if posinf is None else posinf, found)
+    return select(below, -largest if neginf is None else neginf, found)
 
 
 def _frexp(call: OperatorCall, x: Var) -> tuple[Var, Array]:
@@ -244,11 +226,11 @@ RULES: dict[str, Rule] = {
         f"bitwise_{name}": lambda call, *xs, name=name: call.recorder.elementwise(name, *xs, dtype=call.dtype)
         for name in ("and", "or", "xor", "not")
     },
-    "isnan": plain(_is(is_nan)),
-    "isinf": plain(_is(is_infinite)),
-    "isneginf": plain(_is(is_infinite, -1)),
-    "isposinf": plain(_is(is_infinite, 1)),
-    "isfinite": plain(_finite),
+    "isnan": plain(partial(asked, is_nan)),
+    "isinf": plain(partial(asked, is_infinite)),
+    "isneginf": plain(partial(is_signed, sign=-1)),
+    "isposinf": plain(partial(is_signed, sign=1)),
+    "isfinite": plain(is_finite),
     "nan_to_num": promoted(_nan_to_num),
     "frexp": _frexp,
     "nextafter": _nextafter,

@@ -16,7 +16,8 @@ from oracles.exact.program.primitives import compare, convert, detach, orders, s
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.apart import first_in_order, lacking
 from oracles.exact.program.primitives.arrays import index, reduced, reshape
-from oracles.exact.program.primitives.missing import asked, missing
+from oracles.exact.program.primitives.missing import missing
+from oracles.exact.program.primitives.not_finite import asked
 from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.program import Array, Operand, Var
 

@@ -15,7 +15,7 @@ from oracles.exact.program.formats import format_of
 from oracles.exact.program.primitives import compare, convert, orders, scalar, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reduced, reshape
-from oracles.exact.program.primitives.missing import asked
+from oracles.exact.program.primitives.not_finite import asked
 from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.primitives.roughness import rough
 from oracles.exact.program.program import Primitive, Var

@@ -18,7 +18,8 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
 from oracles.exact.program.primitives.arrays import reshape
-from oracles.exact.program.primitives.missing import is_whole, void
+from oracles.exact.program.primitives.missing import is_whole
+from oracles.exact.program.primitives.not_finite import is_finite, void
 from oracles.exact.program.primitives.reductions import reduce_prod
 from oracles.exact.program.program import FLOATS, Array, Builder, Equation, Program, Var
 from oracles.exact.program.recording import Recorder
@@ -205,7 +206,7 @@ ELEMENTWISE: dict[str, Rule] = {
     "round": _round,
     "clamp": lambda call, low, x, high: f.clamp(x, low, high),
     "select_n": _select_n,
-    "is_finite": lambda call, x: compare("lt", f.absolute(x), constant(call.recorder, np.inf, x.dtype)),
+    "is_finite": lambda call, x: is_finite(x),
     "convert_element_type": _cast,
     "stop_gradient": lambda call, x: detach(x),
     "nextafter": _nextafter,

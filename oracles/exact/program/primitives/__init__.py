@@ -19,7 +19,7 @@ from oracles.exact.program.primitives import (
 )
 from oracles.exact.program.primitives.arithmetic import convert, detach, no_grad, pi
 from oracles.exact.program.primitives.choices import select
-from oracles.exact.program.primitives.missing import compare
+from oracles.exact.program.primitives.not_finite import compare
 from oracles.exact.program.primitives.taylor import scalar
 
 __all__ = [

@@ -2,9 +2,6 @@
 
 Arb's NaN says that nothing is known of a number: more bits may give one. So it is not asked. But NaN that was
 written makes NaN of what is computed with it, and a choice (`where(mask, x, nan)`) may take it.
-
-So does 0/0, and another number over 0 is infinite (IEEE 754, 7.2 and 7.3): they are looked for where code
-asks for NaN or infinities.
 """
 
 from __future__ import annotations
@@ -30,62 +27,27 @@ from oracles.exact.program.primitives.arithmetic import (
 from oracles.exact.program.primitives.arrays import MOVES, concatenate_, reduce_sum_, scatter_add
 from oracles.exact.program.primitives.arrays import scatter_add_ as scatter_
 from oracles.exact.program.primitives.choices import abs_, either, select, select_
-from oracles.exact.program.primitives.predicates import is_nan
 from oracles.exact.program.primitives.reductions import reduce_or
 from oracles.exact.program.primitives.taylor import taylor
-from oracles.exact.program.program import Equation, Operand, Primitive, Var
+from oracles.exact.program.program import Equation, Operand, Var
 
 SPREADS = (select_, neg, abs_, taylor, add, sub, mul, div)
 SAME = (convert_, detach_, no_grad_)
-KEEPS = (*SAME, *MOVES, select_, neg, abs_, concatenate_)  # what is infinite
 
 
 def missing(x: Var) -> Var | None:
     """Where x is NaN for that reason; None if that is nowhere, or not known (see `is_whole`)."""
 
     def found(made: Equation, each: list[Var | None]) -> Var | None:
-        gone = _if_any(_written(made) if made.primitive is constant else _spread(made, each))
+        gone = if_any(_written(made) if made.primitive is constant else spread(made, each))
         if gone is None and (any(each) or not x.builder.unsure.isdisjoint(made.operands)):
             x.builder.unsure.add(made.output)
         return gone
 
-    return _followed(x, x.builder.missing, found)
+    return followed(x, x.builder.missing, found)
 
 
-def void(x: Var) -> Var | None:
-    """Where x is NaN since it is made of 0/0; None if it is made of no quotient."""
-
-    def found(made: Equation, each: list[Var | None]) -> Var | None:
-        spread = _spread(made, each)
-        if made.primitive is not div:
-            return spread
-        own = _both(*(comparisons.compare("eq", v, 0.0) for v in made.operands))
-        return _if_any(either([own, spread] if spread else [own]))
-
-    return _followed(x, x.builder.void, found)
-
-
-def pole(x: Var) -> Var | None:
-    """Where x is infinite since it is made of a number over 0; None if it is made of no quotient."""
-
-    def found(made: Equation, each: list[Var | None]) -> Var | None:
-        primitive = made.primitive
-        if primitive is div:
-            over, under = made.operands
-            return _if_any(_both(comparisons.compare("ne", over, 0.0), comparisons.compare("eq", under, 0.0)))
-        if primitive is mul and len(known := [own for own in each if own is not None]) == 1:
-            (other,) = (v for v, own in zip(made.operands, each, strict=True) if own is None)
-            return _both(known[0], comparisons.compare("ne", other, 0.0))
-        return _spread(made, each) if primitive in KEEPS else None
-
-    return _followed(x, x.builder.poles, found)
-
-
-def _both(p: Var, q: Var) -> Var:
-    return p.builder.elementwise("and", p, q, dtype="bool")
-
-
-def _followed(
+def followed(
     x: Var, known: dict[Var, Var | None], found: Callable[[Equation, list[Var | None]], Var | None]
 ) -> Var | None:
     """What is found of x, from what is found of the operands of all that it is made of."""
@@ -104,7 +66,8 @@ def _followed(
     return known[x]
 
 
-def _if_any(gone: Var | None) -> Var | None:
+def if_any(gone: Var | None) -> Var | None:
+    """None for what is known to be nowhere."""
     value = None if gone is None else gone.builder.known(gone)
     return gone if value is None or value.any() else None
 
@@ -114,7 +77,7 @@ def is_whole(x: Var) -> bool:
     return missing(x) is None and x not in x.builder.unsure
 
 
-def _spread(equation: Equation, each: list[Var | None]) -> Var | None:
+def spread(equation: Equation, each: list[Var | None]) -> Var | None:
     """Where a value is NaN since its operands are, as far as that is known of each."""
     primitive, out, operands = equation.primitive, equation.output, equation.operands
     if all(own is None for own in each):
@@ -164,39 +127,12 @@ def mark(x: Var, gone: Var | None) -> Var:
     return x
 
 
-def asked(kind: Primitive, x: Var) -> Var:
-    """Whether x is NaN, or infinite: of what is missing and of quotients by 0 that is known."""
-    not_numbers = [own for own in (missing(x), void(x)) if own is not None]
-    infinite = [] if (own := pole(x)) is None else [own]
-    if not (not_numbers or infinite):
-        return x.builder.emit(kind, (x,), x.shape, "bool")
-    numbers = _instead(x, either([*not_numbers, *infinite]), 0.0)
-    found = x.builder.emit(kind, (numbers,), x.shape, "bool")
-    return either([*(not_numbers if kind is is_nan else infinite), found])
-
-
 def there(x: Var, otherwise: float = 0.0) -> Var:
     """x, with 0 or another number for what is missing."""
     gone = missing(x)
-    return x if gone is None else _instead(x, gone, otherwise)
+    return x if gone is None else instead(x, gone, otherwise)
 
 
-def _instead(x: Var, gone: Var, otherwise: float) -> Var:
+def instead(x: Var, gone: Var, otherwise: Operand) -> Var:
+    """x, with another number for what is gone, so that nothing of it is missing."""
     return mark(select(gone, otherwise, x), None)
-
-
-def compare(name: str, x: Operand, y: Operand) -> Var:
-    """x < y and its kin, as booleans: what is missing is another number, and neither larger nor smaller."""
-    gone = [own for v in (x, y) if isinstance(v, Var) and (own := missing(v)) is not None]
-    if x is y and isinstance(x, Var) and (own := void(x)) is not None:  # so code asks for NaN
-        gone.append(own)
-    if not gone:
-        return comparisons.compare(name, x, y)
-    builder, some = gone[0].builder, either(gone)
-    if x is y:
-        answers = builder.constant(np.full(some.shape, name in ("eq", "le", "ge")))
-    else:
-        answers = comparisons.compare(name, *(there(v) if isinstance(v, Var) else v for v in (x, y)))
-    if name == "ne":
-        return builder.elementwise("or", some, answers, dtype="bool")
-    return builder.elementwise("and", builder.elementwise("not", some, dtype="bool"), answers, dtype="bool")

@@ -1,0 +1,191 @@
+"""What is not finite since code makes it so: 0/0, and what is infinite, as 1/0 and log(0) are.
+
+Arb's NaN says that nothing is known of a number: more bits may give one. So it is not asked. But 0/0 is NaN,
+another number over 0 is infinite (IEEE 754, 7.2 and 7.3), and so is a function at its pole (9.2): these are
+looked for where code asks for NaN or infinities. A 0 is taken for +0, as counts and distances are: no exact
+number is -0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oracles.exact.program.balls import as_balls
+from oracles.exact.program.primitives import comparisons
+from oracles.exact.program.primitives.arithmetic import add, constant, div, mul, neg, sub
+from oracles.exact.program.primitives.arrays import MOVES, broadcast_, concatenate_
+from oracles.exact.program.primitives.choices import abs_, either, select, select_
+from oracles.exact.program.primitives.missing import SAME, followed, if_any, instead, missing, spread, there
+from oracles.exact.program.primitives.predicates import is_infinite, is_nan
+from oracles.exact.program.primitives.staying import MINUS, PLUS
+from oracles.exact.program.primitives.taylor import ENDS, taylor
+from oracles.exact.program.program import Equation, Operand, Primitive, Var
+
+MOVED = (*SAME, *MOVES, select_, concatenate_)  # infinities, and their signs
+# Where functions are infinite; powers only where they are negative.
+RISING = {"reciprocal": (0.0,), "rsqrt": (0.0,), "power": (0.0,), "real_power": (0.0,)}
+FALLING = {name: (end,) for name, end in ENDS.items()}
+POLES = {**RISING, **FALLING, "atanh": (-1.0, 1.0), "erfinv": (-1.0, 1.0)}
+
+Mask = Var | None  # None: nowhere
+
+
+def void(x: Var) -> Mask:
+    """Where x is NaN since it is made of 0/0, or of 0 times what is infinite; None if of neither."""
+
+    def found(made: Equation, each: list[Mask]) -> Mask:
+        own = [spread(made, each)]
+        if made.primitive is div:
+            own.append(_both(*(_compared("eq", v, 0.0) for v in made.operands)))
+        elif made.primitive is mul:
+            own += [_both(pole(v), _compared("eq", w, 0.0)) for v, w in _pairs(made) if pole(v) is not None]
+        return _any(*own)
+
+    return followed(x, x.builder.void, found)
+
+
+def pole(x: Var) -> Mask:
+    """Where x is infinite since it is made of a number over 0, or of a function at its pole; else None."""
+
+    def found(made: Equation, each: list[Mask]) -> Mask:
+        primitive = made.primitive
+        if primitive is div:
+            over, under = made.operands
+            return _any(_both(_compared("ne", over, 0.0), _compared("eq", under, 0.0)), each[0])
+        if primitive is taylor:
+            return _at_pole(made)
+        if primitive is mul:
+            return _any(*(_both(pole(v), _compared("ne", w, 0.0)) for v, w in _pairs(made) if pole(v)))
+        if primitive in (add, sub):
+            return None if all(each) else _any(*each)  # of two of them nothing is known
+        return spread(made, each) if primitive in (*MOVED, neg, abs_) else None
+
+    return followed(x, x.builder.poles, found)
+
+
+def _at_pole(made: Equation) -> Mask:
+    x, function = made.operands[0], made.params["function"]
+    if made.params["order"] or function not in POLES:
+        return None
+    at = _any(*(_compared("eq", x, end) for end in POLES[function]))
+    return _both(at, comparisons.compare("lt", made.operands[1], 0)) if "power" in function else at
+
+
+def up(x: Var) -> Mask:
+    """Where x is +inf, of what is infinite; None if nothing is."""
+
+    def found(made: Equation, each: list[Mask]) -> Mask:
+        primitive, out = made.primitive, made.output
+        if pole(out) is None:
+            return None
+        if primitive is taylor:
+            function = made.params["function"]
+            if function in RISING or function in FALLING:
+                return out.builder.constant(np.full(out.shape, function in RISING))
+            return _compared("gt", made.operands[0], 0.0)
+        if primitive in (div, mul):
+            signs = [_compared("lt", v, 0.0) for v in made.operands]
+            return _not(out.builder.elementwise("xor", *signs, dtype="bool"))
+        if primitive is abs_:
+            return out.builder.constant(np.ones(out.shape, bool))
+        if primitive in (add, sub):
+            one, other = each
+            return one if one is not None else other if primitive is add or other is None else _not(other)
+        return _not(each[0]) if primitive is neg and each[0] is not None else spread(made, each)
+
+    return followed(x, x.builder.ups, found)
+
+
+def _pairs(made: Equation) -> list[tuple[Var, Var]]:
+    one, other = made.operands
+    return [(one, other), (other, one)]
+
+
+def _compared(name: str, x: Var, y: float) -> Var:
+    """A comparison with a number, of which no infinity is larger."""
+    if (at := pole(x)) is not None and (high := _both(at, up(x))) is not None:
+        x = instead(instead(x, at, -2.0), high, 2.0)
+    return comparisons.compare(name, x, y)
+
+
+def _both(p: Mask, q: Mask) -> Mask:
+    return None if p is None or q is None else _and(p, q)
+
+
+def _and(p: Var, q: Var) -> Var:
+    return p.builder.elementwise("and", p, q, dtype="bool")
+
+
+def _any(*masks: Mask) -> Mask:
+    some = [mask for mask in masks if mask is not None]
+    return if_any(either(some)) if some else None
+
+
+def _not(p: Var) -> Var:
+    return p.builder.elementwise("not", p, dtype="bool")
+
+
+# -- what code asks ---------------------------------------------------------------------------------------
+
+
+def asked(kind: Primitive, x: Var) -> Var:
+    """Whether x is NaN, or infinite: of what is missing and of what is made so that is known."""
+    nowhere, infinite = _any(missing(x), void(x)), pole(x)
+    if nowhere is None and infinite is None:
+        return x.builder.emit(kind, (x,), x.shape, "bool")
+    gone = _any(nowhere, infinite)
+    assert gone is not None
+    found = x.builder.emit(kind, (instead(x, gone, 0.0),), x.shape, "bool")
+    if kind is is_infinite and nowhere is not None:
+        infinite = _both(infinite, _not(nowhere))
+    known = nowhere if kind is is_nan else infinite
+    return found if known is None else either([known, found])
+
+
+def is_signed(x: Var, sign: int) -> Var:
+    """Whether x is the infinity of this sign."""
+    found = asked(is_infinite, x)
+    elsewhere = -float(sign)  # and not 0, where the comparison would be at its edge
+    side = _compared("gt" if sign > 0 else "lt", select(found, there(x), elsewhere), 0.0)
+    return _and(found, side)
+
+
+def is_finite(x: Var) -> Var:
+    """Whether x is a number."""
+    return _not(either([asked(is_nan, x), asked(is_infinite, x)]))
+
+
+def compare(name: str, x: Operand, y: Operand) -> Var:
+    """x < y and its kin, as booleans: what is missing is another number, and neither larger nor smaller."""
+    if name in ("eq", "ne") and isinstance(x, Var) and (sign := _infinity(y)) and pole(x) is not None:
+        found = is_signed(x, sign)
+        return found if name == "eq" else _not(found)
+    some = _any(*(missing(v) for v in (x, y) if isinstance(v, Var)))
+    if x is y and isinstance(x, Var):  # so code asks for NaN
+        some = _any(some, void(x))
+        if some is not None or pole(x) is not None:
+            itself = x.builder.constant(np.full(x.shape, name in ("eq", "le", "ge")))
+            return _unless(some, itself, name)
+    if some is not None:
+        x, y = (there(v) if isinstance(v, Var) else v for v in (x, y))
+    return _unless(some, comparisons.compare(name, x, y), name)
+
+
+def _unless(missing: Mask, answer: Var, name: str) -> Var:
+    """The answer of a comparison, where nothing is missing."""
+    if missing is None:
+        return answer
+    return either([missing, answer]) if name == "ne" else _and(_not(missing), answer)
+
+
+def _infinity(y: Operand) -> int:
+    """The sign of an infinity that stands in the code; 0 of all else."""
+    while isinstance(y, Var) and (made := y.builder.definitions.get(y)) and made.primitive is broadcast_:
+        (y,) = made.operands
+    if isinstance(y, Var):
+        if made is None or made.primitive is not constant or not y.is_float:
+            return 0
+        balls = as_balls(made.params["value"]).ravel().tolist()
+        return next((s for s, end in ((1, PLUS), (-1, MINUS)) if balls and all(b == end for b in balls)), 0)
+    number = np.asarray(y)
+    return int(np.sign(number)) if number.size == 1 and np.isinf(number).all() else 0
