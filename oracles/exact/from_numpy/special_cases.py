@@ -193,6 +193,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
         x if not copy and x.dtype == dtype else cast(x, np.dtype(dtype))
     ),
     "nan_to_num": _nan_to_num,
+    "isposinf": lambda tape, x, out=None: _is_endless(tape, x, 1) if out is None else NotImplemented,
+    "isneginf": lambda tape, x, out=None: _is_endless(tape, x, -1) if out is None else NotImplemented,
     "linalg.eig": _eig,
     "linalg.eigvals": lambda tape, a: _eig(tape, a).eigenvalues,
 }

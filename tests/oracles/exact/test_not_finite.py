@@ -36,6 +36,7 @@ MASKED = {
     "isinf or isnan": lambda m, v: m.where(m.isinf(v) | m.isnan(v), 0.0, v),
     "isfinite": lambda m, v: m.where(m.isfinite(v), v, 0.0),
     "nan_to_num": lambda m, v: m.nan_to_num(v, nan=1.0, posinf=2.0, neginf=3.0),
+    "isposinf": lambda m, v: m.where(m.isposinf(v), 0.0, m.where(m.isneginf(v) | m.isnan(v), 1.0, v)),
     "equal to inf": lambda m, v: m.where((v == m.inf) | (v == -m.inf) | (v != v), 0.0, v),
 }
 
