@@ -9,6 +9,7 @@ from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr.lines import is_library
 from oracles.exact.from_jaxpr.rules import RULES
+from oracles.exact.from_jaxpr.shipped import is_rule_shipped
 from oracles.exact.from_jaxpr.tracing import user_frame
 from oracles.exact.program.registered import definition_of
 
@@ -20,7 +21,9 @@ def is_librarys(equation: Any) -> bool:
     """Whether all that it runs is JAX's code: an operation, or a function of its libraries."""
     inner, name = [*jaxprs(equation), *_solvers(equation)], equation.primitive.name
     known = name in RULES or (inner and name not in FOREIGN)  # another primitive may be anybody's
-    return bool(known) and definition_of("jax", name) is None and all(map(_is_of_library, inner))
+    if not known or definition_of("jax", name) is not None:
+        return False
+    return all(map(_is_of_library, inner)) and _has_no_rule_of_others(equation)
 
 
 def _is_of_library(inner: Any) -> bool:
@@ -28,8 +31,14 @@ def _is_of_library(inner: Any) -> bool:
     jaxpr = getattr(inner, "jaxpr", inner)
     file, _, line = source(inner)[1].rpartition(":")
     return is_library(file) and all(
-        _is_in(file, line, e) and all(map(_is_of_library, jaxprs(e))) for e in jaxpr.eqns
+        _is_in(file, line, e) and _has_no_rule_of_others(e) and all(map(_is_of_library, jaxprs(e)))
+        for e in jaxpr.eqns
     )
+
+
+def _has_no_rule_of_others(equation: Any) -> bool:
+    """Whether its rule, if it is a function of JAX's with a rule by hand, is JAX's too."""
+    return not is_custom(equation) or is_rule_shipped(equation.params)
 
 
 def _is_in(file: str, line: str, equation: Any) -> bool:

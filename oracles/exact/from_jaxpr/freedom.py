@@ -8,9 +8,10 @@ from typing import Any
 from jax.extend.core import ClosedJaxpr
 
 from oracles.exact.from_jaxpr.draws import DRAWS
-from oracles.exact.from_jaxpr.lines import is_library
+from oracles.exact.from_jaxpr.lines import is_in_library
 from oracles.exact.from_jaxpr.rules import RULES
 from oracles.exact.from_jaxpr.rules.control import CONTROL
+from oracles.exact.from_jaxpr.shipped import is_rule_shipped
 from oracles.exact.program.recording import FREE, NONE, Freedom
 
 PRIMITIVES = RULES.keys() - CONTROL.keys()
@@ -48,11 +49,7 @@ def _union(each: Iterator[Freedom]) -> Freedom:
 
 def _is_shipped(params: dict[str, Any]) -> bool:
     """Whether a function and its rule both stand in JAX's files, by the names that JAX keeps of them."""
-    written = (params["call_jaxpr"].jaxpr, params.get("jvp_jaxpr_fun"))
-    about = [getattr(getattr(one, "debug_info", None), "func_src_info", None) or "" for one in written]
-    files = [place.partition(" at ")[2] for place in about]
-    # A rule of several parts (`defjvps`) is called by one of JAX's, whoever wrote the parts.
-    return all(map(is_library, files)) and "custom_derivatives.py" not in files[1]
+    return is_in_library(params["call_jaxpr"].jaxpr) and is_rule_shipped(params)
 
 
 def inside(params: dict[str, Any]) -> Iterator[ClosedJaxpr]:

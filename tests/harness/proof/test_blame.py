@@ -118,6 +118,52 @@ def test_a_function_that_jax_traces_in_parts_is_its():
     assert not of(lambda x: jnp.piecewise(x, [x < 0], [lambda v: v * v, jnp.sin]))
 
 
+def _slope(x):
+    return 1 - 1 / (1 + jnp.exp(x))  # that of softplus, which cancels far below 0
+
+
+def _by_jvp(own):
+    own.defjvp(lambda p, t: (own(*p), t[0] * _slope(*p)))
+
+
+def _by_jvps(own):
+    own.defjvps(lambda t, y, x: t * _slope(x))
+
+
+def _by_vjp(own):
+    own.defvjp(lambda x: (own(x), x), lambda x, g: (g * _slope(x),))
+
+
+OWN_RULES = {
+    "jvp": (jax.custom_jvp, _by_jvp),
+    "jvps": (jax.custom_jvp, _by_jvps),
+    "vjp": (jax.custom_vjp, _by_vjp),
+}
+
+
+@pytest.mark.parametrize(
+    "around", [lambda f: f, jax.jit, jax.vmap, lambda f: jax.checkpoint(lambda x: f(x) * 1)]
+)
+@pytest.mark.parametrize("function", [jax.nn.softplus, jax.jit(jax.nn.softplus)])
+@pytest.mark.parametrize("kind", OWN_RULES)
+def test_a_rule_that_somebody_gives_a_function_of_jax_s_is_not_jax_s(kind, function, around):
+    make, define = OWN_RULES[kind]
+    own = make(function)
+    define(own)
+    found = check_gradient(around(own), (jnp.array([-20.0, 0.5]),))
+    assert found.verdict is Verdict.IMPRECISE
+    assert not found.passed
+    (*_, last) = jax.make_jaxpr(own)(JX).eqns
+    assert not is_librarys(last)
+
+
+@pytest.mark.parametrize("function", [jax.nn.relu, jax.nn.softplus, lambda x: jax.scipy.special.xlogy(x, x)])
+def test_a_rule_of_jax_s_is_its(function):
+    """By `defjvps`, `defjvp`, and within another function."""
+    (*_, last) = jax.make_jaxpr(function)(JX).eqns
+    assert is_librarys(last)
+
+
 @jax.custom_vjp
 def passed_on(x):
     return x
