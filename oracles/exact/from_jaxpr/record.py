@@ -218,6 +218,8 @@ class _Reader:
     def _literal(self, recorder: Recorder, value: Any, aval: Any, slot: Slot, place: Line | None) -> Any:
         """A constant; a single number as it was written, if that is known."""
         dtype = _dtype(aval)
+        if getattr(value, "dtype", None) == NOTHING:
+            value = np.zeros(np.shape(value), bool)
         if self.partners is None or np.shape(value) or dtype not in FLOATS or is_as_written(value, dtype):
             return constant_of_any(recorder, value, dtype)
         if self.trusting and is_short(value, dtype):
@@ -262,7 +264,7 @@ def _user_line(equation: Any) -> Line | None:
 def _refuse_dtypes(equation: Any, name: str) -> None:
     """Raise for formats that nothing is known of, of operands too, and for casts to integers of few bits."""
     for v in (*equation.invars, *equation.outvars):
-        if "float" in (kind := _dtype(v.aval)) and kind not in {*FLOATS, "float0"}:
+        if "float" in (kind := _dtype(v.aval)) and kind not in FLOATS:
             raise Unsupported(f"JAX's {name} in {kind}: use one of {', '.join(sorted(FLOATS))}")
     if name == "convert_element_type" and (kind := _dtype(equation.outvars[0].aval)).endswith(FEW_BITS):
         raise Unsupported(f"JAX's {name} to {kind}: how numbers wrap in that is not known here; use int8")
@@ -296,7 +298,12 @@ def _missing(name: str) -> Unsupported:
 
 _UNTRACED = "the function cannot be traced in float64"
 _NOT_THERE = "the function has no such literal when it is traced in float64"
-_named = cache(str)  # NumPy writes the name of a dtype anew each time
+NOTHING = jax.dtypes.float0  # of the cotangents of integers, which hold nothing that is read
+
+
+@cache  # NumPy writes the name of a dtype anew each time
+def _named(dtype: Any) -> str:
+    return "bool" if dtype == NOTHING else str(dtype)
 
 
 def _dtype(aval: Any) -> str:
