@@ -1,7 +1,8 @@
 """What hides a mistake at the given point alone: a gradient by hand is then asked beside it, too.
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
-  as they begin, the weights of samples, a mask that lets all through, a temperature of 1, a decay of 0. A
+  as they begin, a running mean or a first state of zeros, the weights of samples, a mask that lets all
+  through, a temperature of 1, a decay of 0. A
   float of Python's may be one, or a complex number. A bool is a flag; an integer is a count, an axis, but
   where it is 1 and a factor alone (`factor`).
 - Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
@@ -51,7 +52,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     found: dict[int | Fixed, str] = {}
     for k, name in enumerate(names):  # after them come the directions
         numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
-        if _is_alike(numbers) if k in active else _lets_all_through(numbers, posed) or is_neutral(numbers):
+        if _is_alike(numbers) if k in active else _says_nothing(numbers, posed) or is_neutral(numbers):
             found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
@@ -114,10 +115,15 @@ def _is_alike(numbers: Array) -> bool:
     return numbered or is_neutral(numbers)
 
 
-def _lets_all_through(numbers: Array, posed: Posed) -> bool:
-    """Whether it may be a mask, or weights, of ones alone: of integers only along axes that others have."""
+def _says_nothing(numbers: Array, posed: Posed) -> bool:
+    """Whether it is all 0, as a mean or a first state, or may be a mask, or weights, of ones alone.
+
+    Integers are ones only along axes that others have; zeros among them are numbers of something.
+    """
     if numbers.size < 2 or not (is_moving(numbers) or numbers.dtype.kind in "biu"):
         return False
+    if is_moving(numbers) and not numbers.any():
+        return True
     lengths = {1, *(length for a in posed.inputs if is_floating(a) for length in a.shape)}
     fits = numbers.dtype.kind not in "iu" or lengths.issuperset(numbers.shape)
     return fits and bool((numbers == 1).all())

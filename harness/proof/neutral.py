@@ -6,9 +6,10 @@ be a mask or weights, a scale, a label or a flag, and a gradient need not be rig
 So one fault accuses nobody:
 
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and nowhere may the
-  gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. A divisor or a weight says
-  nothing at 0, nor a variance at -1, nor a mean where its weights add up to 0: where only one of the three
-  says something, another number must be faulty as well.
+  gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. Several zeros may be a
+  mean, a first state, or labels: half are 1, then 2, then -1. A divisor or a weight says nothing at 0, nor a
+  variance at -1, nor a mean where its weights add up to 0: where only one of the three says something,
+  another number must be faulty as well.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +38,16 @@ from oracles.exact.program.trees import Fixed
 
 Argument = int | Fixed  # an array by its number, or a number of Python's
 Ask = Callable[[Target], Answer]
+
+
+class Kind(NamedTuple):
+    """The number of an argument, and whether it has several of it."""
+
+    several: bool
+    number: float
+
+
+KINDS = (Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5))
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
 
@@ -72,10 +84,10 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     if moving and (shown := compared(ask(near(target, moving, seed)))):
         return shown, [hiding[k] for k in moving]
     whole = [k for k in hiding if isinstance(k, Fixed) and type(k.leaf) is int]
-    numbers = {k: _number(target, k) for k in hiding if k not in moving and k not in whole}
-    for given in (None, 0, 1, 0.5):
-        for which in _sets([k for k, number in numbers.items() if number == given]):
-            if shown := _of(given, here, target, which, _At(ask, target, which)):
+    numbers = {k: _kind(target, k) for k in hiding if k not in moving and k not in whole}
+    for kind in KINDS:
+        for which in _sets([k for k, own in numbers.items() if own == kind]):
+            if shown := _of(kind, here, target, which, _At(ask, target, which)):
                 return shown, [hiding[k] for k in which]
     for k in whole[:ALONE]:
         if shown := _of_whole(here, _At(ask, target, [k])):
@@ -83,28 +95,28 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     return [], []
 
 
-def _of(given: float | None, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
-    """What is faulty where arguments of this number, or of many ones, are others."""
-    if given is None:
-        return _of_ones(here, target, which, at)
-    return of_half(here, at) if given == 0.5 else _of_one(here, given, at)
+def _of(kind: Kind, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
+    """What is faulty where arguments of one number, or of many that are the same, are others."""
+    if kind.several:
+        return _of_many(int(kind.number), here, target, which, at)
+    return of_half(here, at) if kind.number == 0.5 else _of_one(here, kind.number, at)
 
 
-def _of_ones(here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
-    """What is faulty where half of the ones are other numbers; of a graph's weights, symmetric ones, too."""
+def _of_many(given: int, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
+    """What is faulty where half are other numbers, of a graph's weights where they stay symmetric, too."""
     arrays = [target.arrays[k] for k in which if isinstance(k, int)]
     kinds: set[str] = {array.dtype.kind for array in arrays}
-    shown = _of_half(here, kinds, at)
+    shown = _of_half(given, here, kinds, at)
     if shown and any(map(is_hermitian, arrays)):
-        return shown if _of_half(here, kinds, replace(at, symmetric=True)) else []
+        return shown if _of_half(given, here, kinds, replace(at, symmetric=True)) else []
     return shown
 
 
-def _of_half(here: Answer, kinds: set[str], at: _At) -> list[Part]:
+def _of_half(given: int, here: Answer, kinds: set[str], at: _At) -> list[Part]:
     """What is faulty where half are other numbers, if something is at each that says anything."""
     shown: list[list[Part]] = []
-    says_nothing = False
-    for number in (0,) if kinds == {"b"} else (0, 2) if "u" in kinds else (0, 2, -1):
+    says_nothing, first = False, 1 - given
+    for number in (first,) if kinds == {"b"} else (first, 2) if "u" in kinds else (first, 2, -1):
         if found := compared(there := at(number)):
             shown.append(found)
         elif is_right(there) and not is_as(here, there):
@@ -163,9 +175,9 @@ def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:
     return alone if len(which) < 2 else [which, *alone]
 
 
-def _number(target: Target, k: Argument) -> float | None:
-    """The only number of an argument, 0, 0.5 or 1; None where it has several."""
+def _kind(target: Target, k: Argument) -> Kind:
+    """Of which number an argument is, and whether it has several."""
     if isinstance(k, Fixed):
-        return float(k.leaf.real)
+        return Kind(False, float(k.leaf.real))
     numbers = as_numbers(target.arrays[k], k in target.flat.complex)
-    return float(numbers.item().real) if numbers.size == 1 else None
+    return Kind(numbers.size > 1, float(numbers.flat[0].real))
