@@ -22,6 +22,7 @@ from oracles.exact.program.primitives.choices import MASKS, select, select_
 from oracles.exact.program.primitives.edges import edged
 from oracles.exact.program.primitives.same import same_elements
 from oracles.exact.program.primitives.symmetric import Moves, moving
+from oracles.exact.program.primitives.taylor import at_ends, taylor
 from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Builder, Equation, Primitive, Program, Shape, Var, sum_of
 
@@ -366,7 +367,10 @@ class Recorder(Builder):
             if missing:
                 waiting += missing
                 continue
-            result = open_.evaluate(equation, [seen[w] for w in equation.operands])
+            operands = [seen[w] for w in equation.operands]
+            result = open_.evaluate(equation, operands)
+            if equation.primitive is taylor:
+                result = at_ends(equation, operands, result)  # a branch is taken at a point
             seen[v] = exact(result) if v.is_float else np.asarray(result)
         open_.require(var)
         return seen[var]

@@ -138,3 +138,22 @@ def test_at_its_own_pole_a_function_has_no_slope():
 def test_jax_compiles_it():
     function = jax.jit(lambda x, d: jnp.nan_to_num(d**-0.5, posinf=0.0) * x)
     assert check_gradient(function, arrays("jax", X, COUNTS), argnums=(0,)).verdict is Verdict.ACCURATE
+
+
+def logadd(m, a, b):
+    largest = m.maximum(a, b)
+    return largest + m.log(m.exp(a - largest) + m.exp(b - largest))
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_branch_on_a_number_that_was_made_with_log_0(library):
+    """Added to log(0) = -inf a logarithm is itself, as semirings begin their sums."""
+    m = LIBRARIES[library]
+    (x, zero) = arrays(library, X, np.zeros(1))
+
+    def function(x):
+        return x**2 if bool((logadd(m, x, m.log(zero)) < 9).all()) else x
+
+    with np.errstate(all="ignore"):
+        own = {"vjp": lambda g, x: 2 * g * x} if library == "numpy" else {}
+        assert check_gradient(function, (x,), **own).verdict is Verdict.ACCURATE
