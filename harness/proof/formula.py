@@ -29,11 +29,11 @@ from harness.subject.names import place_of
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate_quickly
-from oracles.exact.enclose.kinks import limits_along_rays, resolve
+from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.literals import literals, replaced
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.witness import sides_with_rule
-from oracles.exact.program.balls import KINKS, as_balls
+from oracles.exact.program.balls import KINKS, LOST, as_balls
 from oracles.exact.program.errors import Exhausted, Pole, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import SYMMETRIC, Program, Var
@@ -276,9 +276,12 @@ def _with_literals(
 def _at_moved(
     truth: Truth, program: Program, inputs: Sequence[Array], asked: Sequence[Mask]
 ) -> list[Enclosure]:
-    """T by its program with other numbers, told where T is."""
-    with KINKS.collected() as kinks:
+    """T by its program with other numbers, told where T is: as a limit, where T is one."""
+    with KINKS.collected() as kinks, LOST.collected() as lost:
         hulls = as_told(program, inputs, truth.enclosures)
+    if lost:
+        with KINKS.collected():
+            return enclosed(slopes_around(program, inputs, truth.wrt, [h.balls for h in hulls], BITS))
     return _at_kinks(truth, program, inputs, hulls, asked if kinks else (), BITS)
 
 

@@ -73,15 +73,19 @@ def rounded(ball: arb, dtype: str) -> arb:
 
 
 def moved_literals(seed: int) -> Change:
-    """Each longer literal moved by two float64 ulps: up, for seed 0, or to a side drawn for its number."""
+    """Each longer literal moved by two float64 ulps: from 0 for seed 0, or to a side drawn for its number.
+
+    The same number, and its negative, is one that was written: sqrt(5) d and -sqrt(5) d may have to cancel.
+    """
 
     def change(ball: arb, dtype: str) -> arb:
         if rounded(ball, dtype) is ball:
             return ball
-        number = np.array([float(ball)])
+        number = np.array([abs(float(ball))])
         side = float(sides(number, seed)[0]) if seed else 1.0
+        side = -side if ball < 0 else side
         with precision(BITS):
-            return ball + side * ULPS * float(np.spacing(np.abs(number))[0])
+            return ball + side * ULPS * float(np.spacing(number)[0])
 
     return change
 

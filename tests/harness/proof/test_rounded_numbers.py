@@ -1,5 +1,7 @@
 """A number that the code rounds to a narrow dtype is data: known to half an ulp of that, and no better."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -82,3 +84,51 @@ def test_the_frameworks_round_alike(factor, wanted):
     x, share = NUMBERS.astype(np.float32), factor / ROWS
     assert verdict(in_torch(share), torch.tensor(x)) is wanted
     assert verdict(in_jax(share), jnp.array(x)) is wanted
+
+
+ROOT = math.sqrt(5)
+
+
+def matern(m, s):
+    """The Matern kernel of order 5/2 of a squared distance, whose slope at 0 is a limit."""
+    d = ROOT * m.sqrt(s)
+    return (1 + d + 5 / 3 * s) * m.exp(-d)
+
+
+def matern_slope(m, s, scale):
+    d = ROOT * m.sqrt(s)
+    return -scale * 5 / 6 * (1 + d) * m.exp(-d)
+
+
+class Matern(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, s, scale):
+        ctx.save_for_backward(s)
+        ctx.scale = scale
+        return matern(torch, s)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * matern_slope(torch, *ctx.saved_tensors, ctx.scale), None
+
+
+def matern_of_jax(scale):
+    own = jax.custom_jvp(lambda s: matern(jnp, s))
+    own.defjvp(lambda p, t: (own(*p), t[0] * matern_slope(jnp, *p, scale)))
+    return own
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 + 2.0**-40])
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax"])
+def test_written_numbers_explain_a_difference_where_a_slope_is_a_limit_too(library, scale):
+    at = np.array([0.0, 0.5])
+    if library == "torch":
+        found = check_gradient(lambda s: Matern.apply(s, scale), (torch.tensor(at),))
+    elif library == "jax":
+        with jax.enable_x64(True):
+            found = check_gradient(matern_of_jax(scale), (jnp.asarray(at),))
+    else:
+        found = check_gradient(
+            lambda s: matern(np, s), (at,), vjp=lambda g, s: g * matern_slope(np, s, scale)
+        )
+    assert found.verdict is (Verdict.ACCURATE if scale == 1 else Verdict.WRONG)
