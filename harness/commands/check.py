@@ -97,7 +97,7 @@ def checked(name: str, options: CheckOptions) -> Result:
 def _refuse_misfit(problem: TypeError, names: Sequence[str]) -> None:
     """Say so where a function that was named takes other arguments than it is given."""
     called = MISFIT.match(str(problem))
-    if called and any(called[1] == name or called[1].startswith(f"{name}.") for name in names):
+    if called and any(f".{name}." in f".{called[1]}." for name in names):
         raise UsageError(
             f"{problem}; --shape is given once for each argument, --kwargs names the others, and a "
             "hand-written gradient takes the cotangent first"

@@ -403,6 +403,10 @@ def names_in(code: types.CodeType) -> frozenset[str]:
 @by_identity
 def _said(code: types.CodeType) -> _Said:
     """What code says; code never changes, so it is read once."""
+    return _read(code)
+
+
+def _read(code: types.CodeType) -> _Said:
     inner = [_said(const) for const in code.co_consts if isinstance(const, types.CodeType)]
     each = [const for own in code.co_consts for const in (own if type(own) is tuple else (own,))]
     strings = frozenset(const for const in each if type(const) is str).union(*(one.strings for one in inner))
