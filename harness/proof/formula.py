@@ -279,10 +279,15 @@ def _at_moved(
     """T by its program with other numbers, told where T is: as a limit, where T is one."""
     with KINKS.collected() as kinks, LOST.collected() as lost:
         hulls = as_told(program, inputs, truth.enclosures)
-    if lost:
+    if lost or any(map(_has_lost, hulls, truth.enclosures)):
         with KINKS.collected():
             return enclosed(slopes_around(program, inputs, truth.wrt, [h.balls for h in hulls], BITS))
     return _at_kinks(truth, program, inputs, hulls, asked if kinks else (), BITS)
+
+
+def _has_lost(hull: Enclosure, t: Enclosure) -> bool:
+    """Whether an element has no value, where T has one."""
+    return bool(np.any(np.isfinite(t.radius) & ~np.isfinite(hull.radius)))
 
 
 def _at_kinks(

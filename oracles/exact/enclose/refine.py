@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from flint import arb
@@ -79,6 +80,9 @@ def refine(
             elif active and now == first and (isolated or (forward and lost) or not _finite(results)):
                 with KINKS.collected() as jumps:
                     around = limits_along_rays(program, inputs, active, results or (), bits, work)
+                    if forward and not around and results is not None:
+                        with suppress(Undecided):
+                            around = slopes_around(program, inputs, active, results, bits, work)
                 if around:
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             if kinks and active and not problem:

@@ -132,3 +132,9 @@ def test_written_numbers_explain_a_difference_where_a_slope_is_a_limit_too(libra
             lambda s: matern(np, s), (at,), vjp=lambda g, s: g * matern_slope(np, s, scale)
         )
     assert found.verdict is (Verdict.ACCURATE if scale == 1 else Verdict.WRONG)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 + 2.0**-10])
+def test_in_forward_mode_a_slope_may_be_a_limit_too(scale):
+    found = check_gradient(matern_of_jax(scale), (jnp.array([0.0, 0.5]),), mode="forward")
+    assert found.verdict is (Verdict.ACCURATE if scale == 1 else Verdict.WRONG)
