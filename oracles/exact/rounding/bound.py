@@ -20,7 +20,7 @@ from flint import arb
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.program.balls import booleans, each, exact, is_open, precision, unit
-from oracles.exact.program.errors import Turned, Undecided
+from oracles.exact.program.errors import Turned, Undecided, Unsupported
 from oracles.exact.program.formats import (
     ROUNDING_MODELS,
     UNKNOWN,
@@ -98,7 +98,7 @@ def bound(
         run = Run(program, model)
         try:
             return run.all(inputs, work, keep)
-        except Undecided as reason:
+        except (Undecided, Unsupported) as reason:  # a power whose exponent is rounded has no rule
             wide = [np.full(v.shape, UNKNOWN, object) for v in program.outputs]
             return replace(run.found(wide, str(reason)), undecided=run.at)
 

@@ -9,6 +9,7 @@ number is -0.
 from __future__ import annotations
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives import comparisons
@@ -31,14 +32,18 @@ Mask = Var | None  # None: nowhere
 
 
 def void(x: Var) -> Mask:
-    """Where x is NaN since it is made of 0/0, or of 0 times what is infinite; None if of neither."""
+    """Where x is NaN since it is made of 0/0, inf/inf, 0 inf or inf - inf; None if of none of them."""
 
     def found(made: Equation, each: list[Mask]) -> Mask:
         own = [spread(made, each)]
         if made.primitive is div:
-            own.append(_both(*(_compared("eq", v, 0.0) for v in made.operands)))
+            over, under = made.operands
+            own.append(_both(_is_zero(under), _is_zero(over)))
+            own.append(_both(pole(over), pole(under)))
         elif made.primitive is mul:
-            own += [_both(pole(v), _compared("eq", w, 0.0)) for v, w in _pairs(made) if pole(v) is not None]
+            own += [_both(pole(v), _is_zero(w)) for v, w in _pairs(made) if pole(v) is not None]
+        elif made.primitive in (add, sub) and (ends := _both(*map(pole, made.operands))) is not None:
+            own.append(_both(ends, _not(_are_one_way(made))))
         return _any(*own)
 
     return followed(x, x.builder.void, found)
@@ -50,14 +55,24 @@ def pole(x: Var) -> Mask:
     def found(made: Equation, each: list[Mask]) -> Mask:
         primitive = made.primitive
         if primitive is div:
-            over, under = made.operands
-            return _any(_both(_compared("ne", over, 0.0), _compared("eq", under, 0.0)), each[0])
+            (over, under), (one, other) = made.operands, each
+            ends = _without(one, other)
+            return (
+                ends
+                if (zero := _is_zero(under)) is None
+                else _any(_and(zero, _compared("ne", over, 0.0)), ends)
+            )
         if primitive is taylor:
             return _at_pole(made)
         if primitive is mul:
             return _any(*(_both(pole(v), _compared("ne", w, 0.0)) for v, w in _pairs(made) if pole(v)))
         if primitive in (add, sub):
-            return None if all(each) else _any(*each)  # of two of them nothing is known
+            one, other = each
+            if one is None or other is None:
+                return _any(one, other)
+            return _any(
+                _without(one, other), _without(other, one), _and(_and(one, other), _are_one_way(made))
+            )
         return spread(made, each) if primitive in (*MOVED, neg, abs_) else None
 
     return followed(x, x.builder.poles, found)
@@ -84,16 +99,38 @@ def up(x: Var) -> Mask:
                 return out.builder.constant(np.full(out.shape, function in RISING))
             return _compared("gt", made.operands[0], 0.0)
         if primitive in (div, mul):
-            signs = [_compared("lt", v, 0.0) for v in made.operands]
-            return _not(out.builder.elementwise("xor", *signs, dtype="bool"))
+            return _are_alike(*(_compared("lt", v, 0.0) for v in made.operands))
         if primitive is abs_:
             return out.builder.constant(np.ones(out.shape, bool))
         if primitive in (add, sub):
             one, other = each
-            return one if one is not None else other if primitive is add or other is None else _not(other)
+            if one is None or other is None:
+                return one if one is not None else other if primitive is add or other is None else _not(other)
+            (at,) = (pole(v) for v in made.operands[:1])
+            return _any(_both(at, one), _without(other if primitive is add else _not(other), at))
         return _not(each[0]) if primitive is neg and each[0] is not None else spread(made, each)
 
     return followed(x, x.builder.ups, found)
+
+
+def _are_one_way(made: Equation) -> Var:
+    """Whether two infinities of a sum or a difference are one of the same sign there."""
+    one, other = (_compared("gt", v, 0.0) for v in made.operands)
+    return _are_alike(one, other if made.primitive is add else _not(other))
+
+
+def _is_zero(x: Var) -> Mask:
+    """Where x is 0; None if it is a number of the code, and none is."""
+    known = x
+    while (made := known.builder.definitions.get(known)) and made.primitive is broadcast_:
+        (known,) = made.operands
+    if made and made.primitive is constant and not any(b.contains(0) for b in _balls(made)):
+        return None
+    return _compared("eq", x, 0.0)
+
+
+def _balls(made: Equation) -> list[arb]:
+    return as_balls(made.params["value"]).ravel().tolist()
 
 
 def _pairs(made: Equation) -> list[tuple[Var, Var]]:
@@ -116,6 +153,15 @@ def _and(p: Var, q: Var) -> Var:
     return p.builder.elementwise("and", p, q, dtype="bool")
 
 
+def _are_alike(p: Var, q: Var) -> Var:
+    """Whether both hold or neither, as a choice knows its comparisons."""
+    return either([_and(p, q), _and(_not(p), _not(q))])
+
+
+def _without(p: Mask, q: Mask) -> Mask:
+    return p if p is None or q is None else _and(p, _not(q))
+
+
 def _any(*masks: Mask) -> Mask:
     some = [mask for mask in masks if mask is not None]
     return if_any(either(some)) if some else None
@@ -128,26 +174,31 @@ def _not(p: Var) -> Var:
 # -- what code asks ---------------------------------------------------------------------------------------
 
 
+def _gone(x: Var) -> tuple[Mask, Mask, Var]:
+    """Where x is NaN, and where it is infinite, as far as that is known; and x, with 0 for these."""
+    nowhere = _any(missing(x), void(x))
+    infinite = _without(pole(x), nowhere)
+    gone = _any(nowhere, infinite)
+    return nowhere, infinite, x if gone is None else instead(x, gone, 0.0)
+
+
 def asked(kind: Primitive, x: Var) -> Var:
     """Whether x is NaN, or infinite: of what is missing and of what is made so that is known."""
-    nowhere, infinite = _any(missing(x), void(x)), pole(x)
-    if nowhere is None and infinite is None:
-        return x.builder.emit(kind, (x,), x.shape, "bool")
-    gone = _any(nowhere, infinite)
-    assert gone is not None
-    found = x.builder.emit(kind, (instead(x, gone, 0.0),), x.shape, "bool")
-    if kind is is_infinite and nowhere is not None:
-        infinite = _both(infinite, _not(nowhere))
-    known = nowhere if kind is is_nan else infinite
+    nowhere, infinite, numbers = _gone(x)
+    known, found = nowhere if kind is is_nan else infinite, x.builder.emit(kind, (numbers,), x.shape, "bool")
     return found if known is None else either([known, found])
 
 
 def is_signed(x: Var, sign: int) -> Var:
     """Whether x is the infinity of this sign."""
-    found = asked(is_infinite, x)
+    _, infinite, numbers = _gone(x)
+    found = x.builder.emit(is_infinite, (numbers,), x.shape, "bool")
     elsewhere = -float(sign)  # and not 0, where the comparison would be at its edge
-    side = _compared("gt" if sign > 0 else "lt", select(found, there(x), elsewhere), 0.0)
-    return _and(found, side)
+    side = comparisons.compare("gt" if sign > 0 else "lt", select(found, numbers, elsewhere), 0.0)
+    own, high = _and(found, side), up(x)
+    if infinite is None or high is None:
+        return own
+    return either([own, _and(infinite, high if sign > 0 else _not(high))])
 
 
 def is_finite(x: Var) -> Var:
@@ -185,7 +236,7 @@ def _infinity(y: Operand) -> int:
     if isinstance(y, Var):
         if made is None or made.primitive is not constant or not y.is_float:
             return 0
-        balls = as_balls(made.params["value"]).ravel().tolist()
+        balls = _balls(made)
         return next((s for s, end in ((1, PLUS), (-1, MINUS)) if balls and all(b == end for b in balls)), 0)
     number = np.asarray(y)
     return int(np.sign(number)) if number.size == 1 and np.isinf(number).all() else 0
