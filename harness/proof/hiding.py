@@ -118,12 +118,13 @@ def _is_alike(numbers: Array) -> bool:
 def _says_nothing(numbers: Array, posed: Posed) -> bool:
     """Whether it is all 0, as a mean or a first state, or may be a mask, or weights, of ones alone.
 
-    Integers are ones only along axes that others have; zeros among them are numbers of something.
+    Integers are ones only along axes that others have; zeros among them are numbers of something. A square
+    matrix of zeros may be one that stays antisymmetric, triangular or diagonal.
     """
     if numbers.size < 2 or not (is_moving(numbers) or numbers.dtype.kind in "biu"):
         return False
     if is_moving(numbers) and not numbers.any():
-        return True
+        return numbers.ndim < 2 or numbers.shape[-1] != numbers.shape[-2]
     lengths = {1, *(length for a in posed.inputs if is_floating(a) for length in a.shape)}
     fits = numbers.dtype.kind not in "iu" or lengths.issuperset(numbers.shape)
     return fits and bool((numbers == 1).all())

@@ -7,8 +7,9 @@ So one fault accuses nobody:
 
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and nowhere may the
   gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. Several zeros may be a
-  mean, a first state, or labels: half are 1, then 2, then -1. A divisor or a weight says nothing at 0, nor a
-  variance at -1, nor a mean where its weights add up to 0: where only one of the three says something,
+  mean, a first state, or labels: half are 1, then 2, then -1; they may be added to scores, of which -1e9
+  leaves some out. (Square ones may have to stay what they are.) A divisor or a weight says nothing at 0, nor
+  a variance at -1, nor a mean where its weights add up to 0: where only one of the three says something,
   another number must be faulty as well.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
@@ -50,6 +51,7 @@ class Kind(NamedTuple):
 KINDS = (Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5))
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
+LEFT_OUT = -1e9  # what is added to a score that is not to count
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,8 @@ def _of_half(given: int, here: Answer, kinds: set[str], at: _At) -> list[Part]:
         elif is_right(there) and not is_as(here, there):
             return []
         says_nothing |= is_silent(there)
+    if shown and given == 0 and is_right(there := at(LEFT_OUT)) and not is_as(here, there):
+        return []
     if says_nothing and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
         return []
     return shown[0] if shown else []

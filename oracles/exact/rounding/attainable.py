@@ -20,9 +20,10 @@ from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS, format_of
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.program import Array, Program, Var
+from oracles.exact.rounding.bound import bound
 from oracles.exact.rounding.by_core import by_core
 from oracles.exact.rounding.changes import Mask
 from oracles.exact.rounding.nearby import by_arb
@@ -36,9 +37,10 @@ DRAWN = 2**8  # until as many are found that stay in their cells of a table
 # spread: 0.05 each, of normal ones) has probability 6e-6, and costs it 4 bits; of sixteen it has 1e-21. (From
 # 2^10 elements on, rows of the report show a bit more lost than is.)
 MANY, FEWER = 2**16, 4
-# Times what the truth moves by, where the numbers move twice as far: 2 if it has a slope there, else at least
-# 4. A 0 without a slope is nothing that rounding the inputs makes: dq of attention whose keys and values are
-# equal is a product of two sums that cancel, and no program in that format leaves as little as u^2 there.
+# Times what the truth moves by, where the numbers move twice as far: 2 if it has a slope there, else at
+# least 4. A 0 without a slope is nothing that rounding the inputs makes, but rounding in between may: dq of
+# attention to equal keys and values is a product of two sums that cancel, of which softmax leaves the first
+# at u. (A variance in two passes leaves u^2 of equal numbers, and so one in one pass is imprecise.)
 SQUARE = 3
 
 
@@ -63,8 +65,8 @@ def attainable(
         cotangents: How many inputs are cotangents.
         narrowest: For the inputs, and for the outputs, the format to which each is known: narrower ones than
             their own, where the function casts; "" or nothing for their own.
-        fully: Whether all sixteen perturbations are made, however many elements there are, and a 0 that they
-            move by their square counts as one that they leave.
+        fully: Whether all sixteen perturbations are made, however many elements there are, and of a 0 that
+            they move by their square it is asked how far this program rounds it.
 
     Raises:
         Exhausted: The work was done before enough perturbations.
@@ -89,12 +91,23 @@ def attainable(
         twice = {i: 2 * half for i, half in steps.items()}
         further, _ = _sampled(program, inputs, twice, truth, tried, bits, work)
         squared = [m & (far >= SQUARE * near) for m, far, near in zip(moved, further, largest, strict=True)]
-        zero = [known | own for known, own in zip(zero, squared, strict=True)]
+        if any(map(np.any, squared)):
+            reach = _rounding(program, inputs, len(truth), work)
+            largest = [
+                np.where(m, np.maximum(a, r), a) for m, a, r in zip(squared, largest, reach, strict=True)
+            ]
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
         half = format_of(dtype).ulp(here.mid) / 2
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
+
+
+def _rounding(program: Program, inputs: Sequence[Array], count: int, work: Work | None) -> list[Numbers]:
+    """How far from 0 the program may round each element of its first outputs."""
+    found = bound(program.giving(slice(count)), inputs, ROUNDING_MODELS["numpy"], work).balls
+    with precision(64):
+        return [np.array([float(abs(b).upper()) for b in one.ravel()]).reshape(one.shape) for one in found]
 
 
 def _sampled(

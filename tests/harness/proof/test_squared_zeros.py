@@ -85,3 +85,17 @@ def test_digits_that_the_inputs_tell_are_still_asked_for():
 
     found = harness.check_gradient(lambda x, y: (x - y) ** 2, (x, y), vjp=lossy)
     assert found.verdict is Verdict.IMPRECISE
+
+
+@pytest.mark.parametrize("dtype", ["float32"])
+def test_a_variance_in_one_pass_of_equal_numbers_is_imprecise(dtype):
+    """The function's own two passes leave 0 there, and its derivative's program u^2."""
+    args = np.ones(1, dtype), np.full(11, 1.1e4, dtype)
+
+    def variance(w, c):
+        return w * ((c - c.mean()) ** 2).mean()
+
+    def by_hand(g, w, c):
+        return g * ((c * c).mean() - c.mean() ** 2), None
+
+    assert harness.check_gradient(variance, args, vjp=by_hand, argnums=0).verdict is Verdict.IMPRECISE

@@ -95,19 +95,8 @@ def spread(equation: Equation, each: list[Var | None]) -> Var | None:
     if primitive is reduce_sum_ and each[0] is not None:
         return out.builder.emit(reduce_or, (each[0],), out.shape, "bool", **equation.params)
     if primitive is select_:
-        return _chosen(operands[0], *each[1:])
+        return select(operands[0], *_masks(operands, each)[1:])
     return either([own for own in each if own is not None]) if primitive in SPREADS else None
-
-
-def _chosen(which: Var, p: Var | None, q: Var | None) -> Var | None:
-    """A choice of masks, as one that a choice finds its comparisons in."""
-    builder = which.builder
-    own = [
-        builder.elementwise("and", at, mask, dtype="bool")
-        for at, mask in ((which, p), (builder.elementwise("not", which, dtype="bool"), q))
-        if mask is not None
-    ]
-    return either(own) if own else None
 
 
 def _written(made: Equation) -> Var | None:

@@ -22,7 +22,9 @@ from oracles.exact.program.primitives.staying import MINUS, PLUS
 from oracles.exact.program.primitives.taylor import ENDS, taylor
 from oracles.exact.program.program import Equation, Operand, Primitive, Var
 
-MOVED = (*SAME, *MOVES, select_, concatenate_)  # infinities, and their signs
+# Infinities, and their signs. What a choice takes is not followed, since it is how code leaves them out; but
+# where it leaves out NaN or +inf, -inf is asked about next.
+MOVED = (*SAME, *MOVES, concatenate_)
 # Where functions are infinite; powers only where they are negative.
 RISING = {"reciprocal": (0.0,), "rsqrt": (0.0,), "power": (0.0,), "real_power": (0.0,)}
 FALLING = {name: (end,) for name, end in ENDS.items()}
@@ -35,6 +37,8 @@ def void(x: Var) -> Mask:
     """Where x is NaN since it is made of 0/0, inf/inf, 0 inf or inf - inf; None if of none of them."""
 
     def found(made: Equation, each: list[Mask]) -> Mask:
+        if made.primitive is select_ and (left := made.output.builder.leaving.get(made.operands[0])):
+            return each[1] if left == "NaN" else _any(*each[1:])
         own = [spread(made, each)]
         if made.primitive is div:
             over, under = made.operands
@@ -73,9 +77,25 @@ def pole(x: Var) -> Mask:
             return _any(
                 _without(one, other), _without(other, one), _and(_and(one, other), _are_one_way(made))
             )
+        if primitive is select_:
+            return _left(made, each)
         return spread(made, each) if primitive in (*MOVED, neg, abs_) else None
 
     return followed(x, x.builder.poles, found)
+
+
+def _left(made: Equation, each: list[Mask]) -> Mask:
+    """Where what a choice takes is infinite, if it is one that leaves out NaN, or +inf, or is known."""
+    which, *values = made.operands
+    left = which.builder.leaving.get(which)
+    if left == "+inf":
+        return _any(each[1], _without(each[2], up(values[1])))
+    return _any(*each[1:]) if left == "NaN" or which.builder.known(which) is not None else None
+
+
+def _leaving(question: Var, what: str) -> Var:
+    question.builder.leaving[question] = what
+    return question
 
 
 def _at_pole(made: Equation) -> Mask:
@@ -108,6 +128,8 @@ def up(x: Var) -> Mask:
                 return one if one is not None else other if primitive is add or other is None else _not(other)
             (at,) = (pole(v) for v in made.operands[:1])
             return _any(_both(at, one), _without(other if primitive is add else _not(other), at))
+        if primitive is select_:
+            return _any(*each[1:])
         return _not(each[0]) if primitive is neg and each[0] is not None else spread(made, each)
 
     return followed(x, x.builder.ups, found)
@@ -186,7 +208,8 @@ def asked(kind: Primitive, x: Var) -> Var:
     """Whether x is NaN, or infinite: of what is missing and of what is made so that is known."""
     nowhere, infinite, numbers = _gone(x)
     known, found = nowhere if kind is is_nan else infinite, x.builder.emit(kind, (numbers,), x.shape, "bool")
-    return found if known is None else either([known, found])
+    found = found if known is None else either([known, found])
+    return _leaving(found, "NaN") if kind is is_nan else found
 
 
 def is_signed(x: Var, sign: int) -> Var:
@@ -198,7 +221,8 @@ def is_signed(x: Var, sign: int) -> Var:
     own, high = _and(found, side), up(x)
     if infinite is None or high is None:
         return own
-    return either([own, _and(infinite, high if sign > 0 else _not(high))])
+    found = either([own, _and(infinite, high if sign > 0 else _not(high))])
+    return _leaving(found, "+inf") if sign > 0 else _leaving(found, "-inf")
 
 
 def is_finite(x: Var) -> Var:
@@ -216,7 +240,8 @@ def compare(name: str, x: Operand, y: Operand) -> Var:
         some = _any(some, void(x))
         if some is not None or pole(x) is not None:
             itself = x.builder.constant(np.full(x.shape, name in ("eq", "le", "ge")))
-            return _unless(some, itself, name)
+            answer = _unless(some, itself, name)
+            return _leaving(answer, "NaN") if name == "ne" else answer
     if some is not None:
         x, y = (there(v) if isinstance(v, Var) else v for v in (x, y))
     return _unless(some, comparisons.compare(name, x, y), name)
