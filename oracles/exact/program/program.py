@@ -356,7 +356,9 @@ class Builder:
         self.void: dict[Var, Var | None] = {}  # where it is NaN as 0/0 is,
         self.poles: dict[Var, Var | None] = {}  # and infinite as 1/0 is, where code has asked;
         self.ups: dict[Var, Var | None] = {}  # where that is +inf
-        self.leaving: dict[Var, str] = {}  # what masks are of, by which a choice leaves out NaN or infinities
+        self.leaving: dict[
+            Var, tuple[str, Var]
+        ] = {}  # the masks of NaN, or of infinities, and of which value
         self.lacks = False  # whether a number that stands in the code is NaN
         self.unsure: set[Var] = set()  # of which that is not known, though of what it is made of
         self.origin: Origin | None = None  # of the equations that are written now

@@ -157,3 +157,36 @@ def test_a_branch_on_a_number_that_was_made_with_log_0(library):
     with np.errstate(all="ignore"):
         own = {"vjp": lambda g, x: 2 * g * x} if library == "numpy" else {}
         assert check_gradient(function, (x,), **own).verdict is Verdict.ACCURATE
+
+
+CHOICES = {
+    "by a mask": lambda m, d, mask: m.where(mask, d, 1 / d),
+    "where another is NaN": lambda m, d, mask: m.where(m.isnan(d / d), d, 1 / d),
+    "where another is infinite": lambda m, d, mask: m.where(1 / d == m.inf, d, m.log(d)),
+    "what is infinite": lambda m, d, mask: m.where(mask, 1 / d, d),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_a_choice_leaves_out_is_not_infinite(library, name):
+    """Whether a number is infinite is asked of what was chosen, whatever stands on the other side."""
+
+    def weights(m, d):
+        return m.nan_to_num(CHOICES[name](m, d, mask), nan=3.0, posinf=5.0, neginf=7.0)
+
+    (mask,) = arrays(library, COUNTS == 0)
+    assert verdict(library, weights, arrays(library, X, COUNTS)) is Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("library", ["jax", "torch"])
+def test_a_quotient_of_0_is_no_edge(library):
+    """nan_to_num of causal attention: what is left out is exactly 0, and so is its numerator."""
+    m = LIBRARIES[library]
+    (x,) = arrays(library, np.random.default_rng(0).normal(size=(3, 3)))
+
+    def attention(x):
+        e = m.tril(m.exp(x))
+        return m.nan_to_num(e / e.sum(-1)[:, None]) + m.nan_to_num(e / 2)
+
+    assert check_gradient(attention, (x,)).verdict is Verdict.ACCURATE

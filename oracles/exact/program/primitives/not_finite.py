@@ -37,8 +37,8 @@ def void(x: Var) -> Mask:
     """Where x is NaN since it is made of 0/0, inf/inf, 0 inf or inf - inf; None if of none of them."""
 
     def found(made: Equation, each: list[Mask]) -> Mask:
-        if made.primitive is select_ and (left := made.output.builder.leaving.get(made.operands[0])):
-            return each[1] if left == "NaN" else _any(*each[1:])
+        if made.primitive is select_ and (left := _leaves_out(made)):
+            return _any(_both(made.operands[0], each[1]), None if left == "NaN" else each[2])
         own = [spread(made, each)]
         if made.primitive is div:
             over, under = made.operands
@@ -86,15 +86,22 @@ def pole(x: Var) -> Mask:
 
 def _left(made: Equation, each: list[Mask]) -> Mask:
     """Where what a choice takes is infinite, if it is one that leaves out NaN, or +inf, or is known."""
-    which, *values = made.operands
-    left = which.builder.leaving.get(which)
-    if left == "+inf":
-        return _any(each[1], _without(each[2], up(values[1])))
-    return _any(*each[1:]) if left == "NaN" or which.builder.known(which) is not None else None
+    which, _, value = made.operands
+    if which.builder.known(which) is not None:
+        return _any(_both(which, each[1]), _without(each[2], which))
+    if (left := _leaves_out(made)) not in ("NaN", "+inf"):
+        return None
+    return _any(_both(which, each[1]), each[2] if left == "NaN" else _without(each[2], up(value)))
 
 
-def _leaving(question: Var, what: str) -> Var:
-    question.builder.leaving[question] = what
+def _leaves_out(made: Equation) -> str:
+    """What of its last value a choice leaves out: "NaN", or infinities; "" of all other choices."""
+    what, of = made.output.builder.leaving.get(made.operands[0], ("", None))
+    return what if of is made.operands[2] else ""
+
+
+def _leaving(question: Var, what: str, x: Var) -> Var:
+    question.builder.leaving[question] = what, x
     return question
 
 
@@ -129,7 +136,7 @@ def up(x: Var) -> Mask:
             (at,) = (pole(v) for v in made.operands[:1])
             return _any(_both(at, one), _without(other if primitive is add else _not(other), at))
         if primitive is select_:
-            return _any(*each[1:])
+            return _any(_both(made.operands[0], each[1]), _without(each[2], made.operands[0]))
         return _not(each[0]) if primitive is neg and each[0] is not None else spread(made, each)
 
     return followed(x, x.builder.ups, found)
@@ -209,7 +216,7 @@ def asked(kind: Primitive, x: Var) -> Var:
     nowhere, infinite, numbers = _gone(x)
     known, found = nowhere if kind is is_nan else infinite, x.builder.emit(kind, (numbers,), x.shape, "bool")
     found = found if known is None else either([known, found])
-    return _leaving(found, "NaN") if kind is is_nan else found
+    return _leaving(found, "NaN", x) if kind is is_nan else found
 
 
 def is_signed(x: Var, sign: int) -> Var:
@@ -222,7 +229,7 @@ def is_signed(x: Var, sign: int) -> Var:
     if infinite is None or high is None:
         return own
     found = either([own, _and(infinite, high if sign > 0 else _not(high))])
-    return _leaving(found, "+inf") if sign > 0 else _leaving(found, "-inf")
+    return _leaving(found, "+inf" if sign > 0 else "-inf", x)
 
 
 def is_finite(x: Var) -> Var:
@@ -241,7 +248,7 @@ def compare(name: str, x: Operand, y: Operand) -> Var:
         if some is not None or pole(x) is not None:
             itself = x.builder.constant(np.full(x.shape, name in ("eq", "le", "ge")))
             answer = _unless(some, itself, name)
-            return _leaving(answer, "NaN") if name == "ne" else answer
+            return _leaving(answer, "NaN", x) if name == "ne" else answer
     if some is not None:
         x, y = (there(v) if isinstance(v, Var) else v for v in (x, y))
     return _unless(some, comparisons.compare(name, x, y), name)
