@@ -2,9 +2,8 @@
 
 - Where an argument is all 0 or 1, a term or a factor that is missing does not show: a norm's gamma and beta
   as they begin, a running mean or a first state of zeros, the weights of samples, a mask that lets all
-  through, a temperature of 1, a decay of 0. A
-  float of Python's may be one, or a complex number. A bool is a flag; an integer is a count, an axis, but
-  where it is 1 and a factor alone (`factor`).
+  through, a temperature of 1, a decay of 0. A float of Python's may be one, or a complex number. A bool is a
+  flag; an integer is a count, an axis, but where it is 1 and a factor alone (`factor`).
 - Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
   quantile's loss, of a mixture.
 - Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of

@@ -21,10 +21,15 @@ def is_library(name: str) -> bool:
     return name.startswith(JAX)
 
 
+def place_of(traced: Any) -> str:
+    """Where a function that was traced, or is about to be, stands: "file.py:12"; "" if nobody knows."""
+    about = getattr(traced, "debug_info", None)
+    return (getattr(about, "func_src_info", None) or "").partition(" at ")[2]
+
+
 def is_in_library(traced: Any) -> bool:
     """Whether what was traced, or is about to be, is a function of JAX's own."""
-    about = getattr(traced, "debug_info", None)
-    return is_library((getattr(about, "func_src_info", None) or "").partition(" at ")[2])
+    return is_library(place_of(traced))
 
 
 def _of_rules() -> dict[Any, Callable[..., Any]]:

@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from oracles.exact.from_jaxpr.lines import is_library
+from oracles.exact.from_jaxpr.lines import is_library, place_of
 
 RULES = ("jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd")
 PARTS = "jvps"  # what `defjvps` calls the rules that it is given, one for each argument
@@ -22,10 +22,9 @@ def is_rule_shipped(params: Mapping[str, Any]) -> bool:
 
 def _files(rule: Any) -> Iterator[str]:
     """Where a rule, or each of its parts, stands."""
-    about = getattr(getattr(rule, "debug_info", None), "func_src_info", None) or ""
-    file = about.partition(" at ")[2]
-    if CALLS_PARTS not in file:
-        yield file
+    place = place_of(rule)
+    if CALLS_PARTS not in place:
+        yield place
         return
     for part in _parts(rule, DEEP):
         yield part.__code__.co_filename if isinstance(part, types.FunctionType) else ""

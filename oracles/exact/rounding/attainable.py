@@ -22,6 +22,7 @@ from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS, format_of
 from oracles.exact.program.primitives.arithmetic import convert_
+from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.program import Array, Program, Var
 from oracles.exact.rounding.bound import bound
 from oracles.exact.rounding.by_core import by_core
@@ -105,9 +106,8 @@ def attainable(
 
 def _rounding(program: Program, inputs: Sequence[Array], count: int, work: Work | None) -> list[Numbers]:
     """How far from 0 the program may round each element of its first outputs."""
-    found = bound(program.giving(slice(count)), inputs, ROUNDING_MODELS["numpy"], work).balls
-    with precision(64):
-        return [np.array([float(abs(b).upper()) for b in one.ravel()]).reshape(one.shape) for one in found]
+    found = bound(program.giving(slice(count)), inputs, ROUNDING_MODELS["numpy"], work)
+    return list(map(sizes_of, found.balls))
 
 
 def _sampled(

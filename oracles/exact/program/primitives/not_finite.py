@@ -9,12 +9,11 @@ number is -0.
 from __future__ import annotations
 
 import numpy as np
-from flint import arb
 
 from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives import comparisons
-from oracles.exact.program.primitives.arithmetic import add, constant, div, mul, neg, sub
-from oracles.exact.program.primitives.arrays import MOVES, broadcast_, concatenate_
+from oracles.exact.program.primitives.arithmetic import add, div, mul, neg, sub
+from oracles.exact.program.primitives.arrays import MOVES, concatenate_, constant_value
 from oracles.exact.program.primitives.choices import abs_, either, select, select_
 from oracles.exact.program.primitives.missing import SAME, followed, if_any, instead, missing, spread, there
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
@@ -59,17 +58,14 @@ def pole(x: Var) -> Mask:
     def found(made: Equation, each: list[Mask]) -> Mask:
         primitive = made.primitive
         if primitive is div:
-            (over, under), (one, other) = made.operands, each
-            ends = _without(one, other)
-            return (
-                ends
-                if (zero := _is_zero(under)) is None
-                else _any(_and(zero, _compared("ne", over, 0.0)), ends)
-            )
+            over, under = made.operands
+            zero = _is_zero(under)
+            return _any(None if zero is None else _and(zero, _compared("ne", over, 0.0)), _without(*each))
         if primitive is taylor:
             return _at_pole(made)
         if primitive is mul:
-            return _any(*(_both(pole(v), _compared("ne", w, 0.0)) for v, w in _pairs(made) if pole(v)))
+            ends = [(end, w) for v, w in _pairs(made) if (end := pole(v)) is not None]
+            return _any(*(_and(end, _compared("ne", w, 0.0)) for end, w in ends))
         if primitive in (add, sub):
             one, other = each
             if one is None or other is None:
@@ -88,10 +84,15 @@ def _left(made: Equation, each: list[Mask]) -> Mask:
     """Where what a choice takes is infinite, if it is one that leaves out NaN, or +inf, or is known."""
     which, _, value = made.operands
     if which.builder.known(which) is not None:
-        return _any(_both(which, each[1]), _without(each[2], which))
+        return _chosen(which, each)
     if (left := _leaves_out(made)) not in ("NaN", "+inf"):
         return None
     return _any(_both(which, each[1]), each[2] if left == "NaN" else _without(each[2], up(value)))
+
+
+def _chosen(which: Var, each: list[Mask]) -> Mask:
+    """What holds of what a choice takes, by what holds of its two values."""
+    return _any(_both(which, each[1]), _without(each[2], which))
 
 
 def _leaves_out(made: Equation) -> str:
@@ -133,10 +134,10 @@ def up(x: Var) -> Mask:
             one, other = each
             if one is None or other is None:
                 return one if one is not None else other if primitive is add or other is None else _not(other)
-            (at,) = (pole(v) for v in made.operands[:1])
+            at = pole(made.operands[0])
             return _any(_both(at, one), _without(other if primitive is add else _not(other), at))
         if primitive is select_:
-            return _any(_both(made.operands[0], each[1]), _without(each[2], made.operands[0]))
+            return _chosen(made.operands[0], each)
         return _not(each[0]) if primitive is neg and each[0] is not None else spread(made, each)
 
     return followed(x, x.builder.ups, found)
@@ -150,16 +151,10 @@ def _are_one_way(made: Equation) -> Var:
 
 def _is_zero(x: Var) -> Mask:
     """Where x is 0; None if it is a number of the code, and none is."""
-    known = x
-    while (made := known.builder.definitions.get(known)) and made.primitive is broadcast_:
-        (known,) = made.operands
-    if made and made.primitive is constant and not any(b.contains(0) for b in _balls(made)):
+    known = constant_value(x)
+    if known is not None and not any(b.contains(0) for b in as_balls(known).ravel().tolist()):
         return None
     return _compared("eq", x, 0.0)
-
-
-def _balls(made: Equation) -> list[arb]:
-    return as_balls(made.params["value"]).ravel().tolist()
 
 
 def _pairs(made: Equation) -> list[tuple[Var, Var]]:
@@ -263,12 +258,6 @@ def _unless(missing: Mask, answer: Var, name: str) -> Var:
 
 def _infinity(y: Operand) -> int:
     """The sign of an infinity that stands in the code; 0 of all else."""
-    while isinstance(y, Var) and (made := y.builder.definitions.get(y)) and made.primitive is broadcast_:
-        (y,) = made.operands
-    if isinstance(y, Var):
-        if made is None or made.primitive is not constant or not y.is_float:
-            return 0
-        balls = _balls(made)
-        return next((s for s, end in ((1, PLUS), (-1, MINUS)) if balls and all(b == end for b in balls)), 0)
-    number = np.asarray(y)
-    return int(np.sign(number)) if number.size == 1 and np.isinf(number).all() else 0
+    numbers = constant_value(y) if isinstance(y, Var) else np.asarray(y)
+    balls = [] if numbers is None or numbers.dtype.kind in "biu" else as_balls(numbers).ravel().tolist()
+    return next((s for s, end in ((1, PLUS), (-1, MINUS)) if balls and all(b == end for b in balls)), 0)
