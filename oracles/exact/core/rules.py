@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -194,8 +195,15 @@ def _constant(plan: Writer, equation: Equation) -> Value:
     return plan.constant(numbers)
 
 
-def _select(plan: Writer, equation: Equation, *values: Value) -> Value | None:
-    return plan.elementwise("select", *values) if equation.output.is_float else None
+def _select(plan: Writer, equation: Equation, which: Value, x: Value, y: Value) -> Value | None:
+    """Of booleans: x where it is chosen, y where it is not, and both wherever they agree."""
+    if equation.output.is_float:
+        return plan.elementwise("select", which, x, y)
+    if equation.output.dtype != "bool":
+        return None
+    both, either = (partial(plan.elementwise, name, integers=True) for name in ("and", "or"))
+    other = plan.elementwise("not", which, integers=True)
+    return either(either(both(which, x), both(other, y)), both(x, y))
 
 
 def _taylor(plan: Writer, equation: Equation, x: Value, *parameters: Value) -> Value | None:

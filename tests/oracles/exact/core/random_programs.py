@@ -160,6 +160,11 @@ def _selected(w: Writer) -> Var:
     return choices.select(p, x, w.some(np.broadcast_shapes(p.shape, x.shape)))
 
 
+def _selected_truths(w: Writer) -> Var:
+    p = w.some(kind="bool")
+    return choices.select(p, w.some(p.shape, "bool"), w.some(p.shape, "bool"))
+
+
 def _taylor(w: Writer) -> Var:
     x, order = w.some(), int(w.rng.integers(0, 4))
     if w.rng.random() < 0.3:
@@ -289,7 +294,7 @@ def _infinite(w: Writer) -> Var:
 OPERATIONS: tuple[Operation, ...] = (
     *(_elementwise(name, 2) for name in ("add", "sub", "mul", "div", "scale", "maximum", "minimum")),
     *(_elementwise(name, 1) for name in ("neg", "abs", "detach")),
-    *(_compared, _logic, _selected, _taylor, _positive_taylor, _reduced, _weights),
+    *(_compared, _logic, _selected, _selected_truths, _taylor, _positive_taylor, _reduced, _weights),
     *(_mixture, _blended, _converted, _broadcast, _reshaped, _permuted, _taken, _taken_by_order),
     *(_taken_by_largest, _scattered, _concatenated, _running, _product, _stepped, _edged, _infinite),
     *(lambda w: fn.softmax(w.some(), -1), lambda w: sorting.sort(w.some(), -1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -193,6 +194,24 @@ def test_whether_a_computed_number_is_the_larger_of_two_is_decided(extreme, is_i
     is_one = is_it(np.exp(x), 2.0)
     np.testing.assert_allclose(found.h, np.where(is_one, np.exp(x), 0.0))
     assert other.h.tolist() == (~is_one).tolist()
+
+
+def test_a_choice_between_truths_needs_no_arb_and_is_open_only_where_both_answers_may_be():
+    """Of three comparisons, each false, true, or open: what every answer gives is known."""
+
+    class Opened(Plan):
+        opened = True
+
+    builder = Builder()
+    which, x, y = (comparisons.compare("gt", builder.input((27,), "float64"), 0.0) for _ in range(3))
+    plan = Opened(builder.program([choices.select(which, x, y)]), rule)
+    rows = list(itertools.product([arb(-1), arb(1), arb(0, 1)], repeat=3))
+    (found,) = plan.run([np.array(column) for column in zip(*rows, strict=True)])
+    for row, h, r in zip(rows, found.h, found.r, strict=True):
+        truths = [{False, True} if b.contains(0) else {bool(b > 0)} for b in row]
+        may = {y if c is False else x for c, x, y in itertools.product(*truths)}
+        assert (h, r) == ((0.5, 0.5) if len(may) == 2 else (may.pop(), 0))
+    assert plan.by_arb == 0
 
 
 def _peaks(x):
