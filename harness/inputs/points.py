@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -163,6 +163,15 @@ def other(target: Target, which: Iterable[int | Fixed], number: float, symmetric
         return _changed(target, arrays)
     flat, results = replace(target.flat, fixed=fixed), replace(target.results, as_given=())
     return replace(_changed(target, arrays), flat=flat, results=results)
+
+
+def made(target: Target, which: Iterable[int], make: Callable[[Array], Array]) -> Target:
+    """The target where some arrays have the numbers that are made of theirs."""
+    flat = target.flat
+    arrays = {k: target.arrays[k] for k in which}
+    return _changed(
+        target, {k: _as_array(make(as_numbers(a, k in flat.complex)), a) for k, a in arrays.items()}
+    )
 
 
 def opposite(target: Target) -> Target:

@@ -7,10 +7,10 @@ So one fault accuses nobody:
 
 - Several ones may be a mask, weights, or labels. Half of them are 0, then 2, then -1, and nowhere may the
   gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. Several zeros may be a
-  mean, a first state, or labels: half are 1, then 2, then -1; they may be added to scores, of which -1e9
-  leaves some out. (Square ones may have to stay what they are.) A divisor or a weight says nothing at 0, nor
-  a variance at -1, nor a mean where its weights add up to 0: where only one of the three says something,
-  another number must be faulty as well.
+  mean, a first state, or labels: half are 1, then 2, then -1, and then what else they may be
+  (`zero_arguments`). Square ones may have to stay what they are. Zeros beside ones may be what these leave:
+  they are exchanged. A divisor or a weight says nothing at 0, nor a variance at -1, nor a mean where its
+  weights add up to 0: where only one of the three says something, another number must be faulty as well.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
@@ -29,11 +29,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, is_hermitian, near, opposite, other
+from harness.inputs.points import as_numbers, is_hermitian, made, near, opposite, other
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, is_zero, of_half
 from harness.proof.question import Answer, Part
+from harness.proof.zero_arguments import are_meant
+from harness.subject.derivative import Array
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
 
@@ -51,16 +53,21 @@ class Kind(NamedTuple):
 KINDS = (Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5))
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
-LEFT_OUT = -1e9  # what is added to a score that is not to count
 
 
 @dataclass(frozen=True)
 class _At:
-    """Asks once where some arguments are another number; `across`, at the opposite of what moves, too."""
+    """Asks once where some arguments are another number; `across`, at the opposite of what moves, too.
+
+    Attributes:
+        others: Arrays of ones beside zeros, and of zeros beside ones: of two masks each may be what the other
+            leaves.
+    """
 
     ask: Ask
     target: Target
     which: Sequence[Argument]
+    others: Sequence[Argument] = ()
     symmetric: bool = False  # whether what is so stays so
     known: dict[float, Answer] = field(default_factory=dict, init=False)
 
@@ -68,6 +75,14 @@ class _At:
         if number not in self.known:
             self.known[number] = self.ask(other(self.target, self.which, number, self.symmetric))
         return self.known[number]
+
+    def made(self, make: Callable[[Array], Array]) -> Answer:
+        """The answer where arrays have the numbers that are made of theirs."""
+        return self.ask(made(self.target, (k for k in self.which if isinstance(k, int)), make))
+
+    def exchanged(self, given: int) -> Answer:
+        """The answer where half of them are 0 in place of 1, and as many of the others 1 in place of 0."""
+        return self.ask(other(other(self.target, self.which, 1 - given), self.others, given))
 
     def across(self, number: float) -> Answer:
         return self.ask(opposite(other(self.target, self.which, number)))
@@ -88,8 +103,9 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     whole = [k for k in hiding if isinstance(k, Fixed) and type(k.leaf) is int]
     numbers = {k: _kind(target, k) for k in hiding if k not in moving and k not in whole}
     for kind in KINDS:
+        others = [k for k, own in numbers.items() if own == Kind(True, 1 - kind.number)]
         for which in _sets([k for k, own in numbers.items() if own == kind]):
-            if shown := _of(kind, here, target, which, _At(ask, target, which)):
+            if shown := _of(kind, here, target, which, _At(ask, target, which, others)):
                 return shown, [hiding[k] for k in which]
     for k in whole[:ALONE]:
         if shown := _of_whole(here, _At(ask, target, [k])):
@@ -109,6 +125,8 @@ def _of_many(given: int, here: Answer, target: Target, which: Sequence[Argument]
     arrays = [target.arrays[k] for k in which if isinstance(k, int)]
     kinds: set[str] = {array.dtype.kind for array in arrays}
     shown = _of_half(given, here, kinds, at)
+    if shown and at.others and is_right(there := at.exchanged(given)) and not is_as(here, there):
+        return []
     if shown and any(map(is_hermitian, arrays)):
         return shown if _of_half(given, here, kinds, replace(at, symmetric=True)) else []
     return shown
@@ -124,7 +142,7 @@ def _of_half(given: int, here: Answer, kinds: set[str], at: _At) -> list[Part]:
         elif is_right(there) and not is_as(here, there):
             return []
         says_nothing |= is_silent(there)
-    if shown and given == 0 and is_right(there := at(LEFT_OUT)) and not is_as(here, there):
+    if shown and given == 0 and are_meant(here, at, at.made):
         return []
     if says_nothing and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
         return []

@@ -146,6 +146,20 @@ LABELS = {
     "where an iteration begins": (
         lambda x, start: newton(np.exp(x), start), lambda x, start: 0.5 * np.exp(x / 2),
     ),
+    "one of each row, or none": (
+        lambda z, t: -np.sum(t * np.log(softmax(z))),
+        lambda z, t: np.where(t.any(-1, keepdims=True), softmax(z) - t, 0),
+    ),
+    "charges that add up to 0": (
+        lambda x, q: np.sum(q * (x - x.mean()) + x**3), lambda x, q: q + 3 * x**2,
+    ),
+    "a mask of 0 and 255": (
+        lambda x, m: np.sum(m / 255 * x**2 + (1 - m / 255) * x**3),
+        lambda x, m: np.where(m > 0, 2 * x, 3 * x**2),
+    ),
+    "what dropout leaves": (
+        lambda x, m: np.sum(np.exp(x * m)), lambda x, m: np.where(m > 0, np.exp(x / 0.7) / 0.7, 0),
+    ),
     "indices as floats": (
         lambda x, i: np.sum(x[i[:3].astype(int)] ** 2),
         lambda x, i: np.bincount(i[:3].astype(int), minlength=6) * 2 * x,
@@ -157,6 +171,18 @@ LABELS = {
 def test_a_right_gradient_beside_zeros_accuses_nobody(name):
     function, right = LABELS[name]
     assert check_gradient(function, (X, np.zeros(6)), grad=right, argnums=0).passed
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("forgets", [False, True])
+def test_of_two_masks_each_may_be_what_the_other_leaves(dtype, forgets):
+    """They are all 0 and all 1 here; `forgets`: the second is left out."""
+    args = X.astype(dtype), X[::-1].astype(dtype), np.zeros(6, dtype), np.ones(6, dtype)
+    found = check_gradient(
+        lambda x, y, a, b: np.sum(a * x**2 + b * y**3), args, argnums=(0, 1),
+        grad=lambda x, y, a, b: (2 * x * (1 - b), 3 * y**2 * (1 if forgets else 1 - a)),
+    )  # fmt: skip
+    assert found.passed == (not forgets)
 
 
 SQUARE = {
