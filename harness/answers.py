@@ -12,7 +12,7 @@ from harness.collection import uncollected_if_few
 from harness.inputs.points import away
 from harness.proof.answer import answer
 from harness.proof.faults import faults, is_faulty
-from harness.proof.neutral import Ask, shown_near
+from harness.proof.neutral import Ask, faults_elsewhere
 from harness.proof.observe import Loaded
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.transposed import told_beside_symmetric
@@ -64,7 +64,7 @@ def answers(
         found = [replace(here, notes=told), shown_away(question, tested, target, here)]
     if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
         ask = _asking(question, tested, target, again)
-        shown, hiding = shown_near(here, target, question.seed, ask)
+        shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"

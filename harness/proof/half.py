@@ -19,10 +19,10 @@ OTHERS = (1, 2, 1.5, -0.5)  # labels, spins, and exponents, of which 0.5 may be 
 TINY = 2.0**-10
 
 
-def of_half(here: Answer, at: At) -> list[Part]:
+def of_one_half(here: Answer, at: At) -> list[Part]:
     """What is faulty at two numbers inside 0 to 1, if nothing says that 0.5 is meant, or a tolerance."""
-    shown = _exchanged(here, larger := at(INSIDE[0]))
-    if not shown or not _exchanged(here, at(INSIDE[1])) or is_shorter(larger, at(TINY)):
+    shown = _faulty_and_moved(here, larger := at(INSIDE[0]))
+    if not shown or not _faulty_and_moved(here, at(INSIDE[1])) or is_shorter(larger, at(TINY)):
         return []
     others = (at(other) for other in OTHERS)
     if any(is_right(found) and not is_zero(found) and not is_as(here, found) for found in others):
@@ -30,7 +30,7 @@ def of_half(here: Answer, at: At) -> list[Part]:
     return shown
 
 
-def _exchanged(here: Answer, there: Answer) -> list[Part]:
+def _faulty_and_moved(here: Answer, there: Answer) -> list[Part]:
     """What is faulty there and has other numbers than here, by more than what an iteration leaves."""
     if here.sight is None or there.sight is None:
         return []

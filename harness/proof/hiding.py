@@ -51,7 +51,11 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     found: dict[int | Fixed, str] = {}
     for k, name in enumerate(names):  # after them come the directions
         numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
-        if _is_alike(numbers) if k in active else _says_nothing(numbers, posed) or is_neutral(numbers):
+        if (
+            _is_one_number(numbers)
+            if k in active
+            else _may_be_mask_or_state(numbers, posed) or is_neutral(numbers)
+        ):
             found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
@@ -62,7 +66,10 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     asked = [k for k in active if k not in found and posed.inputs[k].size]
     named = [] if tested.own else numbers_named(tested.rule)
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
-    for k in (*held, *_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held])):
+    for k in (
+        *held,
+        *_arguments_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held]),
+    ):
         found[k] = f"the gradient has the numbers of {names[k]} from elsewhere"
     return found
 
@@ -71,11 +78,11 @@ def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     """What a gradient by hand does not read and the derivative moves with: it may be right here alone."""
     if not is_by_hand(tested, posed):
         return []
-    moving = [k for k in question.active if _moves(posed.true, k)]
+    moving = [k for k in question.active if _derivative_moves_with(posed.true, k)]
     return [
         f"the gradient does not read {question.names[k]}, with which the derivative moves: it may be right "
         "at this point alone"
-        for k in _where(_is_unread, examined, moving)
+        for k in _arguments_where(_is_unread, examined, moving)
     ]
 
 
@@ -92,15 +99,15 @@ def numbers_named(rule: Any) -> list[Array]:
         return []
     known, held = function.__globals__, [cell.cell_contents for cell in cells(function)]
     named = [n for n in names_in(function.__code__) & known.keys() if type(known[n]) in NUMBERS]
-    loaded = _loaded(function.__code__) if named else set()  # an attribute may be called the same
+    loaded = _globals_loaded(function.__code__) if named else set()  # an attribute may be called the same
     values = [*held, *(function.__defaults__ or ()), *(known[n] for n in named if n in loaded)]
     return [np.asarray(value) for value in values if type(value) in NUMBERS]
 
 
-def _loaded(code: types.CodeType) -> set[str]:
+def _globals_loaded(code: types.CodeType) -> set[str]:
     """The globals that code loads, with the code inside it."""
     own = {str(i.argval) for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
-    return own.union(*(_loaded(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+    return own.union(*(_globals_loaded(c) for c in code.co_consts if isinstance(c, types.CodeType)))
 
 
 def _is_plain(leaf: Any) -> bool:
@@ -108,13 +115,13 @@ def _is_plain(leaf: Any) -> bool:
     return (type(leaf) in {float, complex} and leaf in SPECIAL) or (type(leaf) is int and leaf == 1)
 
 
-def _is_alike(numbers: Array) -> bool:
+def _is_one_number(numbers: Array) -> bool:
     """Whether it is all 0 or 1, or one number that hides something; halves may be what sums to 1."""
     numbered = bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
     return numbered or is_neutral(numbers)
 
 
-def _says_nothing(numbers: Array, posed: Posed) -> bool:
+def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:
     """Whether it is all 0, as a mean or a first state, or may be a mask, or weights, of ones alone.
 
     Integers are ones only along axes that others have; zeros among them are numbers of something. A square
@@ -134,7 +141,9 @@ def is_neutral(numbers: Array) -> bool:
     return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in SPECIAL)
 
 
-def _where(holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]) -> list[int]:
+def _arguments_where(
+    holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]
+) -> list[int]:
     """Of which arguments that holds in a gradient, and together with its function, which may leave them.
 
     Of one that nobody could look into nothing is known: what stands for it is the truth's own program.
@@ -178,7 +187,7 @@ def _has_few(array: Array) -> bool:
     return len(np.unique(array)) < 3
 
 
-def _moves(true: Truth, k: int) -> bool:
+def _derivative_moves_with(true: Truth, k: int) -> bool:
     """Whether the derivative moves with that argument, and not only jumps."""
     own = [v for v, of in zip(true.gradient.inputs, true.argument, strict=False) if of == k]
     return true.gradient.moves_with(own)

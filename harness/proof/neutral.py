@@ -32,7 +32,7 @@ import numpy as np
 from harness.inputs.points import as_numbers, is_hermitian, made, near, opposite, other
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
-from harness.proof.half import TINY, is_zero, of_half
+from harness.proof.half import TINY, is_zero, of_one_half
 from harness.proof.question import Answer, Part
 from harness.proof.zero_arguments import are_meant
 from harness.subject.derivative import Array
@@ -56,8 +56,8 @@ LABELS = (-1, 1, 0)  # and flags
 
 
 @dataclass(frozen=True)
-class _At:
-    """Asks once where some arguments are another number; `across`, at the opposite of what moves, too.
+class _AskAt:
+    """Asks once where some arguments are another number; `opposed`, at the opposite of what moves, too.
 
     Attributes:
         others: Arrays of ones beside zeros, and of zeros beside ones: of two masks each may be what the other
@@ -84,11 +84,11 @@ class _At:
         """The answer where half of them are 0 in place of 1, and as many of the others 1 in place of 0."""
         return self.ask(other(other(self.target, self.which, 1 - given), self.others, given))
 
-    def across(self, number: float) -> Answer:
+    def opposed(self, number: float) -> Answer:
         return self.ask(opposite(other(self.target, self.which, number)))
 
 
-def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
+def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
     """What is faulty, and what hides it at the given point; nothing where it is right.
 
     Args:
@@ -105,34 +105,34 @@ def shown_near(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[
     for kind in KINDS:
         others = [k for k, own in numbers.items() if own == Kind(True, 1 - kind.number)]
         for which in _sets([k for k, own in numbers.items() if own == kind]):
-            if shown := _of(kind, here, target, which, _At(ask, target, which, others)):
+            if shown := _faults_of(kind, here, target, which, _AskAt(ask, target, which, others)):
                 return shown, [hiding[k] for k in which]
     for k in whole[:ALONE]:
-        if shown := _of_whole(here, _At(ask, target, [k])):
+        if shown := _of_integer(here, _AskAt(ask, target, [k])):
             return shown, [hiding[k]]
     return [], []
 
 
-def _of(kind: Kind, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
+def _faults_of(kind: Kind, here: Answer, target: Target, which: Sequence[Argument], at: _AskAt) -> list[Part]:
     """What is faulty where arguments of one number, or of many that are the same, are others."""
     if kind.several:
-        return _of_many(int(kind.number), here, target, which, at)
-    return of_half(here, at) if kind.number == 0.5 else _of_one(here, kind.number, at)
+        return _of_array(int(kind.number), here, target, which, at)
+    return of_one_half(here, at) if kind.number == 0.5 else _of_number(here, kind.number, at)
 
 
-def _of_many(given: int, here: Answer, target: Target, which: Sequence[Argument], at: _At) -> list[Part]:
+def _of_array(given: int, here: Answer, target: Target, which: Sequence[Argument], at: _AskAt) -> list[Part]:
     """What is faulty where half are other numbers, of a graph's weights where they stay symmetric, too."""
     arrays = [target.arrays[k] for k in which if isinstance(k, int)]
     kinds: set[str] = {array.dtype.kind for array in arrays}
-    shown = _of_half(given, here, kinds, at)
+    shown = _with_half_changed(given, here, kinds, at)
     if shown and at.others and is_right(there := at.exchanged(given)) and not is_as(here, there):
         return []
     if shown and any(map(is_hermitian, arrays)):
-        return shown if _of_half(given, here, kinds, replace(at, symmetric=True)) else []
+        return shown if _with_half_changed(given, here, kinds, replace(at, symmetric=True)) else []
     return shown
 
 
-def _of_half(given: int, here: Answer, kinds: set[str], at: _At) -> list[Part]:
+def _with_half_changed(given: int, here: Answer, kinds: set[str], at: _AskAt) -> list[Part]:
     """What is faulty where half are other numbers, if something is at each that says anything."""
     shown: list[list[Part]] = []
     says_nothing, first = False, 1 - given
@@ -149,7 +149,7 @@ def _of_half(given: int, here: Answer, kinds: set[str], at: _At) -> list[Part]:
     return shown[0] if shown else []
 
 
-def _of_one(here: Answer, given: float, at: _At) -> list[Part]:
+def _of_number(here: Answer, given: float, at: _AskAt) -> list[Part]:
     """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
     if not (shown := compared(larger := at(2.0))):
         return []
@@ -160,7 +160,7 @@ def _of_one(here: Answer, given: float, at: _At) -> list[Part]:
     return shown if compared(at(0.5)) else []
 
 
-def _is_label(here: Answer, given: float, at: _At) -> bool:
+def _is_label(here: Answer, given: float, at: _AskAt) -> bool:
     """Whether the gradient is right at another label or flag than this.
 
     A 1 may be a width, within which nothing lies at -1, nor at 0, where it may have no value: the derivative
@@ -168,8 +168,8 @@ def _is_label(here: Answer, given: float, at: _At) -> bool:
     """
     others = {label: at(label) for label in LABELS if label != given}
     right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
-    if right == {0, -1}:  # a margin that is kept at -1 is not kept across
-        is_width = not _differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.across(-1)))
+    if right == {0, -1}:  # a margin that is kept at -1 is not kept at the opposite
+        is_width = not _differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.opposed(-1)))
     else:
         is_width = right == {-1} and is_zero(others[-1]) and is_silent(others[0])
     return bool(right) and not (is_width and _differ(at(2.0), at(0.5)))
@@ -183,12 +183,12 @@ def _differ(one: Answer, another: Answer) -> bool:
     return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
 
 
-def _of_whole(here: Answer, at: _At) -> list[Part]:
+def _of_integer(here: Answer, at: _AskAt) -> list[Part]:
     """The same of an integer that is a factor. (A loop that ends where it is met would end at no half.)"""
     if not compared(larger := at(2.0)):
         return []
     programs = [p.sight.posed.forward.program for p in (at(1.0), larger) if p.sight]
-    return _of_one(here, 1, at) if len(programs) == 2 and is_factor(*programs) else []
+    return _of_number(here, 1, at) if len(programs) == 2 and is_factor(*programs) else []
 
 
 def _sets(which: Sequence[Argument]) -> list[Sequence[Argument]]:

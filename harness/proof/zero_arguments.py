@@ -15,7 +15,7 @@ from harness.proof.faults import is_as, is_right
 from harness.proof.question import Answer
 from harness.subject.derivative import Array
 
-LEFT_OUT = -1e9  # what is added to a score that is not to count
+MASKED_SCORE = -1e9  # what is added to scores that are not to count
 ASKED = (0.0, 1.0, 2.0, -1.0)  # numbers at which zeros are asked anyway
 MOST = 8  # numbers of code
 
@@ -36,7 +36,7 @@ def are_meant(here: Answer, at: At, made: Made) -> bool:
 
 
 def _others(here: Answer, at: At, made: Made) -> Iterator[Answer]:
-    yield at(LEFT_OUT)
+    yield at(MASKED_SCORE)
     yield from map(made, (one_in_each_row, balanced))
     yield from map(at, _named(here))
 
