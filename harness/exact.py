@@ -147,9 +147,10 @@ def exact_gradient(
             "a custom function gives a gradient to what is computed under no_grad, or detached: whether that "
             "moves is not known; compute it in the forward of the custom function, where it does"
         )
-    found, values = slopes(
-        at.function.program, derivative.last, at.function.values, at.directions, at.wrt, bits, limits, quickly
-    )
+    found, values, _ = slopes(
+        at.function.program, derivative.last, at.function.values, at.directions, at.wrt,
+        bits, limits, quickly, at.again,
+    )  # fmt: skip
     if values is None or at.function.program is not at.forward.program:
         try:
             # Beside what a run rounds, a hundred bits are enough.

@@ -139,9 +139,11 @@ class Asked:
 
 
 def _asked(f: Function, args: Sequence[Any], steps: tuple[Any, ...] = (REVERSE,)) -> Asked:
+    from oracles.frameworks.jax_directions import with_floats_as_arrays
+
     def ask(**others: Any) -> Result:
         return check_gradient(
-            f, tuple(args), seed=settings.seed, framework="jax", mode=steps,
+            f, with_floats_as_arrays(args), seed=settings.seed, framework="jax", mode=steps,
             probes=probes_of(steps), upstream="fail", **others,
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import planned
+from oracles.exact.enclose.branches import Sides
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import resolve
@@ -45,6 +46,7 @@ class Slopes:
         cotangents: One per output.
         wrt: The inputs that are differentiated.
         work: How much may be done for all directions.
+        sides: The branches beside the point, at the edge of one.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class Slopes:
         cotangents: Sequence[Array],
         wrt: Sequence[int],
         work: Work,
+        sides: Sides | None = None,
     ) -> None:
         self._program, self._values, self._cotangents = program, values, cotangents
-        self._wrt, self._work = wrt, work
+        self._wrt, self._work, self._sides = wrt, work, sides
         self._known: dict[bytes, arb | None] = {}
 
     def along(self, direction: Direction) -> arb | None:
@@ -77,6 +80,8 @@ class Slopes:
     def _hull(self, direction: Direction) -> arb | None:
         inputs = [*self._values, *direction]
         try:
+            if self._sides:
+                return self._sides.total(direction)
             plan = planned(self._total) if self._work.pays_plan(self._total) else None
             found = plan.run([*inputs, *self._cotangents]) if plan and self._work.pays(plan.by_arb) else None
             if found and found[0].known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any
@@ -28,6 +28,7 @@ from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.limits import Limits
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.slopes import slopes
+from oracles.exact.enclose.witness import Again
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Exhausted, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
@@ -60,7 +61,7 @@ class Truth:
         sampled: Gives a and `zero` from all perturbations; None where they are from all. An error is not
             called one before.
         results: The results of `forward`, where they came out with its derivative.
-        again: Records `forward` with other numbers in one of its differentiated inputs; None where that
+        again: Records `forward` with other numbers in some of its differentiated inputs; None where that
             cannot be done.
     """
 
@@ -81,7 +82,7 @@ class Truth:
     coded: Callable[[], Truth | None] = lambda: None
     sampled: Callable[[], Sampled] | None = None
     results: list[Enclosure] | None = None
-    again: Callable[[int, Array], Recording] | None = None
+    again: Again | None = None
 
     def fully(self) -> Truth:
         """The same with a from all perturbations; as it is, where the work does not suffice for them."""
@@ -124,6 +125,8 @@ class Recorded:
         wrt: Its inputs that are differentiated.
         directions: What the last derivative is contracted with.
         inputs, labels: The arrays, then the directions of the derivatives below; and their names.
+        again: Records `function` with other numbers in some of its inputs; None where they are directions,
+            which nothing reads as it is recorded.
     """
 
     forward: Recording
@@ -132,6 +135,7 @@ class Recorded:
     directions: tuple[Array, ...]
     inputs: tuple[Array, ...]
     labels: tuple[str, ...]
+    again: Again | None
 
 
 @dataclass(frozen=True)
@@ -201,8 +205,16 @@ def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False)
         function = inside(one, function, wrt, found)
     if question.derivative.in_directions:
         wrt, moving = tuple(range(len(forward.values), len(function.values))), inner
+
+    def again(numbers: Mapping[int, Array]) -> Recording:
+        moved = {function.argument[i]: array for i, array in numbers.items()}
+        return recorded(question, [moved.get(k, array) for k, array in enumerate(arrays)], exactly).function
+
     labels = (*question.names, *question.directions)
-    return Recorded(forward, function, wrt, tuple(drawn(step, last)), (*arrays, *inner), labels)
+    return Recorded(
+        forward, function, wrt, tuple(drawn(step, last)), (*arrays, *inner), labels,
+        None if question.derivative.in_directions else again,
+    )  # fmt: skip
 
 
 def pose(question: Question, arrays: Sequence[Array]) -> Posed:
@@ -218,8 +230,11 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
     elif question.derivative.in_directions and question.derivative.steps[-1] == REVERSE:
         names = [*question.directions]
     last, limits = question.derivative.last, question.limits
+
     try:
-        true = true_gradient(at.function, at.directions, at.wrt, names, limits, last, question.digits)
+        true = true_gradient(
+            at.function, at.directions, at.wrt, names, limits, last, question.digits, at.again
+        )
     except Undecided as reason:
         said = "; ".join(map(str, (reason, *at.forward.notes)))  # what is not known well enough may be why
         raise type(reason)(said) from None
@@ -234,13 +249,7 @@ def pose(question: Question, arrays: Sequence[Array]) -> Posed:
             return None
         return replace(pose(replace(question, specify=lambda _: other), arrays).true, again=None)
 
-    def again(which: int, numbers: Array) -> Recording:
-        moved = [*arrays]
-        moved[at.function.argument[which]] = numbers
-        return recorded(question, moved).function
-
-    moved = None if question.derivative.in_directions else again  # no direction is read where it is recorded
-    true = replace(true, specification=at.forward.program, coded=coded, again=moved)
+    true = replace(true, specification=at.forward.program, coded=coded, again=at.again)
     return Posed(at.forward, true, at.directions, at.inputs, at.labels, expected, question.limits)
 
 
@@ -252,6 +261,7 @@ def true_gradient(
     limits: Limits = LIMITS,
     derive: Callable[..., Program] = vjp,
     digits: bool = False,
+    again: Again | None = None,
 ) -> Truth:
     """The truth of a recorded specification.
 
@@ -264,18 +274,19 @@ def true_gradient(
         derive: Makes the derivative's program, with the results where it is asked: `vjp`, or `jvp` for
             forward mode.
         digits: Whether thirty digits are asked for, and not as many as a verdict needs.
+        again: As for `slopes`.
 
     Raises:
         Undecided: No precision within the limits narrows an element, with the reason.
         Unsupported: A primitive has no derivative rule.
     """
     program = derive(recording.program, wrt)
-    enclosures, values = slopes(
-        recording.program, derive, recording.values, cotangents, wrt, BITS, limits, not digits
+    enclosures, values, sides = slopes(
+        recording.program, derive, recording.values, cotangents, wrt, BITS, limits, not digits, again
     )
     kinks = derive is vjp and any(e.kinks for e in enclosures)
     work = Work(limits.seconds)
-    along = Slopes(recording.program, recording.values, cotangents, wrt, work) if kinks else None
+    along = Slopes(recording.program, recording.values, cotangents, wrt, work, sides) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
     sources, results = _narrowest(recording.program, wrt)
     known = [*recording.values, *cotangents]

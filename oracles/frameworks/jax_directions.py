@@ -12,6 +12,14 @@ import numpy as np
 Function = Callable[..., Any]
 
 
+def with_floats_as_arrays(args: Sequence[Any]) -> tuple[Any, ...]:
+    """The arguments with Python's floats as arrays, and its complex numbers: JAX differentiates these."""
+    found: tuple[Any, ...] = jax.tree.map(
+        lambda leaf: jnp.asarray(leaf) if type(leaf) in (float, complex) else leaf, tuple(args)
+    )
+    return found
+
+
 def their_direction(f: Function, args: Sequence[Any], forward: bool) -> list[Any]:
     """The tangents, or cotangents, along which `jax.test_util` differentiates."""
     rng = np.random.RandomState(0)

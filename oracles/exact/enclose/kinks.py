@@ -73,38 +73,38 @@ def resolve(
     """
 
     def around(seed: int) -> Iterator[_Ray]:
-        for moved in _rays(inputs, active, DISTANCE_BITS, bits, seed):
+        for moved in rays(inputs, active, DISTANCE_BITS, bits, seed):
             side = OneSide()
             try:
-                slopes = _flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
+                slopes = flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
             except Turned as turned:
                 raise Turned(f"{turned}; {ONE_SIDE}") from None
             for takes in _other_sides() if side.free else ():
                 others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
                 with precision(2 * DISTANCE_BITS + bits):  # one that is no hull, if they agree
-                    slopes = list(map(arb.union, slopes, _flat(others)))
+                    slopes = list(map(arb.union, slopes, flat(others)))
             yield _Ray(slopes, side.operands)
 
-    whole = _flat(hulls)
+    whole = flat(hulls)
     open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
     if not open_:
         return list(hulls)
     rest = around(0)
-    rays = [next(rest)]
+    seen = [next(rest)]
     with precision(2 * bits):
         # Balls around 0: a slope that is not known on one ray is none, and others may only leave a branch.
-        if not (program.guards or any(_distinct([rays[0].slopes[k]], whole[k], bits) for k in open_)):
+        if not (program.guards or any(distinct([seen[0].slopes[k]], whole[k], bits) for k in open_)):
             return list(hulls)
-    rays += rest
+    seen += rest
     with precision(2 * bits):
-        known = {k: _distinct([ray.slopes[k] for ray in rays], whole[k], bits) for k in open_}
+        known = {k: distinct([ray.slopes[k] for ray in seen], whole[k], bits) for k in open_}
         if not any(_gains(whole[k], known[k]) for k in open_):
             return list(hulls)
     parts = [Component(frozenset(open_), False)]
     if any(len(known[k]) != 1 for k in open_):
         # With few bits, as beside literals that are balls, everything would look like a hull.
         parts = components(
-            program, inputs, whole, [ray.operands for ray in rays], max(bits, LEAST_BITS), work
+            program, inputs, whole, [ray.operands for ray in seen], max(bits, LEAST_BITS), work
         )
     again: list[_Ray] = []
     for part in parts:
@@ -116,8 +116,8 @@ def resolve(
             if not all(known[k][0].contains(ray.slopes[k]) for ray in again for k in wide if not part.single):
                 continue
             for k in wide:
-                whole[k] = _union(known[k]) if _gains(whole[k], known[k]) else whole[k]
-    return _shaped(whole, hulls)
+                whole[k] = union(known[k]) if _gains(whole[k], known[k]) else whole[k]
+    return shaped(whole, hulls)
 
 
 def _other_sides() -> Iterator[Takes]:
@@ -136,16 +136,18 @@ def _other_sides() -> Iterator[Takes]:
     yield by_chance
 
 
-def _flat(arrays: Sequence[Array]) -> list[arb]:
+def flat(arrays: Sequence[Array]) -> list[arb]:
+    """All balls, in one list."""
     return [ball for array in arrays for ball in array.ravel().tolist()]
 
 
-def _shaped(balls: Sequence[arb], like: Sequence[Array]) -> list[Array]:
+def shaped(balls: Sequence[arb], like: Sequence[Array]) -> list[Array]:
+    """Balls in one list as arrays of the shapes of others."""
     rest = iter(balls)
     return [filled([next(rest) for _ in range(array.size)], array.shape) for array in like]
 
 
-def _distinct(slopes: Sequence[arb], hull: arb, bits: int) -> list[arb]:
+def distinct(slopes: Sequence[arb], hull: arb, bits: int) -> list[arb]:
     """The values among the slopes around, each with a margin for the distance; none if one is not known.
 
     Beside the other side of a kink a slope that is 0 at the point is as small as the distance, and not 0.
@@ -168,10 +170,11 @@ def _gains(hull: arb, values: Sequence[arb]) -> bool:
     """Whether one value, or two that are the sides of a kink, say more than the hull does."""
     if len(values) not in (1, 2) or not all(hull.overlaps(value) for value in values):
         return False
-    return len(values) == 1 or not _union(values).rad() > (1 - FULL) * hull.rad()
+    return len(values) == 1 or not union(values).rad() > (1 - FULL) * hull.rad()
 
 
-def _union(values: Sequence[arb]) -> arb:
+def union(values: Sequence[arb]) -> arb:
+    """The hull of one ball or more."""
     whole = values[0]
     for value in values[1:]:
         whole = whole.union(value)
@@ -184,7 +187,8 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     The branch that is taken here says nothing of the slope, which is that of the other one.
 
     Raises:
-        Undecided: The other one was not recorded (`if x == 0:`), or the function jumps here and has no slope.
+        Turned: The other one was not recorded (`if x == 0:`).
+        Undecided: The function jumps here, and has no slope.
     """
     asked = [v for v, _ in forward.guards]
     free = Program(forward.inputs, forward.equations, (*forward.outputs, *asked))
@@ -192,7 +196,7 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     try:
         with TIES.collected() as ties:
             here = evaluate(forward, inputs, bits, at_point=True)
-        for moved in _rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
+        for moved in rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with TIES.collected() as others:
                 found = evaluate(free, moved, 2 * DISTANCE_BITS + bits, at_point=True)
             there, branches = found[: len(here)], found[len(here) :]
@@ -205,7 +209,7 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     except Undecided:
         return False
     if turns and leaves:
-        raise Undecided(
+        raise Turned(
             "two numbers are equal here and not nearby, and the code branches on that: the branch it takes "
             "holds at this point alone, and says nothing of the slope"
         )
@@ -277,7 +281,7 @@ def _limits(
     watch: Callable[[], OneSide | None] = lambda: None,
 ) -> Iterator[list[Array]]:
     """The limits along each ray; numbers that meet all along may be put on one side."""
-    for near, far in zip(*(_rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+    for near, far in zip(*(rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
         slopes = [evaluate(program, at, 4 * DISTANCE_BITS + bits, work, watch()) for at in (near, far)]
         with precision(2 * bits):
             limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
@@ -299,10 +303,10 @@ def _hull(result: arb, *limits: arb) -> arb:
         return result
     if not all(limits[0].overlaps(limit) for limit in limits):
         KINKS.say("the slope depends on where the point is approached from")
-    return _union(limits)
+    return union(limits)
 
 
-def _rays(
+def rays(
     inputs: Sequence[Array], active: Sequence[int], distance: int, bits: int, seed: int = 0
 ) -> Iterator[list[Array]]:
     """The inputs with those that move a little off, in random directions, each with its opposite.

@@ -15,7 +15,7 @@ from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.limits import GUARD_BITS, Limits
 from oracles.exact.program.balls import KINKS, LOST, all_finite, precision
-from oracles.exact.program.errors import Exhausted, Pole, Undecided
+from oracles.exact.program.errors import Exhausted, Pole, Turned, Undecided
 from oracles.exact.program.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
@@ -87,6 +87,8 @@ def refine(
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
+        except Turned:
+            raise  # more bits change nothing
         except Undecided as undecided:
             if after:
                 now, after = after, 0

@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from oracles.exact.enclose.branches import Sides
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate, known_quickly
 from oracles.exact.enclose.kinks import is_isolated
 from oracles.exact.enclose.leaps import leaping
 from oracles.exact.enclose.limits import Limits
 from oracles.exact.enclose.refine import refine
+from oracles.exact.enclose.witness import Again
 from oracles.exact.program.derive import jvp
-from oracles.exact.program.errors import Undecided
+from oracles.exact.program.errors import Turned, Undecided
 from oracles.exact.program.primitives.arithmetic import constant
 from oracles.exact.program.primitives.edges import edge_rate
 from oracles.exact.program.program import Array, Program
@@ -29,10 +31,12 @@ class Derived(NamedTuple):
     Attributes:
         parts: Its parts.
         values: The results of the function, where they came out with it.
+        sides: The branches beside the point, at the edge of one.
     """
 
     parts: list[Enclosure]
     values: list[Enclosure] | None
+    sides: Sides | None = None
 
 
 def slopes(
@@ -44,6 +48,7 @@ def slopes(
     bits: int,
     limits: Limits,
     quickly: bool = False,
+    again: Again | None = None,
 ) -> Derived:
     """A derivative of a function, enclosed, and of one that is not large its results, too.
 
@@ -54,19 +59,33 @@ def slopes(
         values, directions: The numbers of both.
         wrt: Which inputs of the function are differentiated.
         bits, limits, quickly: As for `refine`.
+        again: Records the function with other numbers in some of its inputs; None where that cannot be done.
 
     Raises:
         Undecided: As `refine`; or the function jumps at this point alone, or has no value. Where its sides
             are apart, the enclosures say so (`leaps`).
     """
-    isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
-    program, beside = derive(function, wrt, together), len(function.outputs) if together else 0
-    found = refine(program, [*values, *directions], bits, limits, wrt, isolated, forward, quickly, beside)
-    count = len(program.outputs) - beside
+    program, results_beside = derive(function, wrt, together), len(function.outputs) if together else 0
+    inputs, work = [*values, *directions], Work(limits.seconds)
+
+    def beside(edge: Turned, alone: bool) -> Derived:
+        if again is None:
+            raise edge
+        sides = Sides(function, again, derive, values, directions, wrt, bits, work, edge, alone)
+        return Derived(sides.enclosures(), None, sides)
+
+    try:
+        isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
+    except Turned as edge:
+        return beside(edge, True)
+    try:
+        found = refine(program, inputs, bits, limits, wrt, isolated, forward, quickly, results_beside)
+    except Turned as edge:
+        return beside(edge, False)
+    count = len(program.outputs) - results_beside
     parts, results = found[:count], found[count:] or None
-    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=bits if beside else 0)
-    work = Work(limits.seconds)
+    reached = max((e.bits for e in parts if e.kinks or not e.pairs), default=bits if results_beside else 0)
     if reached and not results and not _has_a_value(function, values, reached, limits, work):
         # The slopes around say what is legal at a point of the function, and there is none: fmod at y = 0.
         raise Undecided("the function has no value here (0 / 0, say), so no slope either")

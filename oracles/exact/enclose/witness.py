@@ -24,7 +24,7 @@ halvings that agree with each other, and four times better than with the rule, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
@@ -52,8 +52,8 @@ LONGER, LEAST_GUARDS = (
 
 # What every comparison, rounding and order of one evaluation gave.
 Branches: TypeAlias = list[Any]
-# Records the forward with other numbers in the input of that number.
-Again: TypeAlias = Callable[[int, Array], Recording]
+# Records a function with other numbers in some of its inputs.
+Again: TypeAlias = Callable[[Mapping[int, Array]], Recording]
 
 
 def jumps(forward: Program) -> bool:
@@ -208,7 +208,7 @@ class _Line:
             raise Undecided("it is not recorded there")
         try:
             with deciding(LONGER * (len(self.forward.guards) + LEAST_GUARDS)):
-                found = again(self.moving, numbers)
+                found = again({self.moving: numbers})
         except Exception as problem:  # the user's function may not be meant for this
             raise Undecided(f"it cannot be recorded there: {problem}") from None
         shapes = [[v.shape for v in program.outputs] for program in (found.program, self.forward)]

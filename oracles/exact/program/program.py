@@ -352,6 +352,7 @@ class Builder:
         self.tangents: dict[Var, Var] | None = None
         self.forward = False  # likewise whether these are what is asked for, and no cotangents
         self.staying: dict[Var, Any] = {}  # where each value stays all the same (see `staying`)
+        self.at_most: dict[Var, Array] = {}  # where such a mask may hold
         self.missing: dict[Var, Var | None] = {}  # where it is NaN whatever the inputs are (see `missing`)
         self.void: dict[Var, Var | None] = {}  # where it is NaN as 0/0 is,
         self.poles: dict[Var, Var | None] = {}  # and infinite as 1/0 is, where code has asked;

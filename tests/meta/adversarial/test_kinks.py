@@ -299,7 +299,6 @@ def test_a_mask_without_grad_has_both_sides():
 
 
 @pytest.mark.parametrize("function", [
-    lambda x: 2 * x if (x.detach() > 0).all() else 5 * x,
     lambda x: torch.tensor([0.0, 3, 4, 9])[torch.floor(x.detach()).long()] * x,
     lambda x: torch.nn.functional.grid_sample(
         torch.arange(9.0).reshape(1, 1, 3, 3).double(), x.reshape(1, 1, 1, 2), align_corners=True
@@ -348,7 +347,6 @@ def test_a_jump_that_is_added_changes_no_slope_of_its_sides_and_is_said(function
 
 # -- a branch that holds at one point ---------------------------------------------------------------------
 
-HERE = "equal here and not nearby"
 FLAT, STEEP = (lambda t: 0.0 * t), (lambda t: 3.0 * t)
 
 
@@ -366,37 +364,42 @@ NUMPY_TESTS = {
     "any": (lambda t: not t.any(), ZERO2),
     "all": (lambda t: np.all(t == 0), ZERO2),
     "count": (lambda t: np.count_nonzero(t) == 0, ZERO2),
+    "sign": (lambda t: np.sign(t) == 0, 0.0),
+    "index": (lambda t: len(np.flatnonzero(t)) == 0, ZERO2),
+}
+JUMPS = {
     "array_equal": (lambda t: np.array_equal(t, t[::-1]), np.ones(2)),
     "two elements": (lambda t: t[0] == t[1], np.ones(2)),
     "max and min": (lambda t: t.max() == t.min(), np.ones(2)),
     "whole": (lambda t: t % 1 == 0, 1.0),
-    "sign": (lambda t: np.sign(t) == 0, 0.0),
-    "index": (lambda t: len(np.flatnonzero(t)) == 0, ZERO2),
 }
 
 
 @pytest.mark.parametrize("name", NUMPY_TESTS)
-def test_a_numpy_branch_at_one_point_is_no_slope(name):
+def test_a_numpy_branch_at_one_point_has_the_slope_of_the_other_one(name):
     test, at = NUMPY_TESTS[name]
-    result = harness.check_gradient(branch(test), (np.array(at),), vjp=lambda g, t: (0 * g,))
-    assert str(result.verdict) == "undecided"
-    assert HERE in str(result)
+    for slope, verdict in ((3, "accurate"), (0, "wrong")):
+        found = harness.check_gradient(branch(test), (np.array(at),), vjp=lambda g, t, by=slope: (by * g,))
+        assert str(found.verdict) == verdict
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_function_that_jumps_at_one_point_has_no_slope_there(name):
+    test, at = JUMPS[name]
+    with pytest.raises(Undecided, match="the function jumps where another branch is taken"):
+        harness.exact_gradient(branch(test), (np.array(at),))
 
 
 @pytest.mark.parametrize("test", [lambda t: abs(t) <= 0, lambda t: t <= 0 and t >= 0])
 def test_inequalities_that_hold_at_one_point_are_no_slope(test):
-    with pytest.raises(Undecided, match="on a kink, a tie or the edge of a branch"):
+    with pytest.raises(Undecided, match="another branch is taken beside this point"):
         harness.exact_gradient(branch(test), (np.array(0.0),))
 
 
-def test_of_a_mask_that_has_other_elements_nearby_it_is_said_what_to_write():
-    def masked(x):
-        y, m = torch.zeros_like(x), x > 0
-        y[m] = x[m] ** 2
-        return y
-
+def test_of_a_mask_whose_elements_are_all_that_is_given_it_is_said_what_to_write():
+    """It has more elements nearby, so that the result has another shape there."""
     x = torch.tensor([-1.0, 0.0, 2.0])
-    found = harness.check_gradient(masked, (x,))
+    found = harness.check_gradient(lambda x: x[x > 0] ** 2, (x,))
     assert str(found.verdict) == "undecided"
     assert "where(x > 0, a, b), in place of y[x > 0] = a" in str(found)
     assert harness.check_gradient(lambda x: torch.where(x > 0, x**2, 0 * x), (x,)).passed
@@ -422,9 +425,9 @@ JAX_TESTS = {
 
 
 @pytest.mark.parametrize("name", JAX_TESTS)
-def test_a_jax_branch_at_one_point_is_no_slope(name):
-    with pytest.raises(Undecided, match=HERE):
-        harness.exact_gradient(JAX_TESTS[name], (jnp.zeros(2),))
+def test_a_jax_branch_at_one_point_has_the_slope_of_the_other_one(name):
+    slope = 4 if name == "while" else 3
+    assert ends(JAX_TESTS[name], (jnp.zeros(2),), cotangent=jnp.ones(2)) == ([(slope, slope)] * 2, ())
 
 
 TORCH_TESTS = {
@@ -438,9 +441,9 @@ TORCH_TESTS = {
 
 
 @pytest.mark.parametrize("name", TORCH_TESTS)
-def test_a_torch_branch_at_one_point_is_no_slope(name):
-    with pytest.raises(Undecided, match=HERE):
-        harness.exact_gradient(branch(TORCH_TESTS[name]), (torch.zeros(2, dtype=torch.float64),))
+def test_a_torch_branch_at_one_point_has_the_slope_of_the_other_one(name):
+    x, one = numbers("torch", [0.0, 0.0], [1.0, 1.0])
+    assert ends(branch(TORCH_TESTS[name]), (x,), cotangent=one) == ([(3, 3)] * 2, ())
 
 
 def assigned(x):

@@ -74,8 +74,8 @@ def test_the_hulls_are_those_of_arb(name, derive):
     along = np.linspace(0.5, -1.5, X.size).reshape(X.shape)
     given = along.ravel()[: program.outputs[0].size].reshape(program.outputs[0].shape)
     asked = ([X], [given if derive is vjp else along], [0], 128, Limits())
-    (found,), _ = slopes(program, derive, *asked, quickly=True)
-    (true,), _ = slopes(program, derive, *asked, quickly=False)
+    (found,), *_ = slopes(program, derive, *asked, quickly=True)
+    (true,), *_ = slopes(program, derive, *asked, quickly=False)
     assert bool(found.kinks) == bool(true.kinks)
     size = np.abs(true.mid) + true.radius
     np.testing.assert_allclose(found.mid, true.mid, rtol=0, atol=1e-6 * np.max(size))
@@ -87,7 +87,7 @@ def test_legal_hulls_stay_on_the_fast_core(name):
     function, stays = KINKS[name]
     program = build(function, (X,))
     given = np.linspace(0.5, -1.5, program.outputs[0].size).reshape(program.outputs[0].shape)
-    (found,), _ = slopes(program, vjp, [X], [given], [0], 128, Limits(), quickly=True)
+    (found,), *_ = slopes(program, vjp, [X], [given], [0], 128, Limits(), quickly=True)
     assert bool(found.pairs) == stays
 
 

@@ -381,7 +381,7 @@ def both(*functions):
 def test_the_results_come_with_the_derivative_as_they_are_alone(derive, quickly):
     x = np.array([0.3, -1.7, 40.0])
     program = build(lambda v: scalar("exp", v) * scalar("tanh", v), (x,))
-    parts, values = derived(program, derive, [x], [np.ones(3)], [0], 128, Limits(), quickly=quickly)
+    parts, values, _ = derived(program, derive, [x], [np.ones(3)], [0], 128, Limits(), quickly=quickly)
     (alone,) = refine(program, [x], 128, Limits(), quickly=quickly)
     assert bool(parts[0].pairs) == bool(values[0].pairs) == quickly
     assert (values[0].mid == alone.mid).all()
@@ -394,7 +394,7 @@ def test_a_result_that_is_not_decided_leaves_the_derivative_alone(quickly):
     x = np.array(2.0)
     root = lambda v: scalar("sqrt", v) * scalar("sqrt", v)  # noqa: E731
     program = both(lambda v: v * v, lambda v: convert(convert(root(v), "int64"), "float64"))
-    parts, values = derived(program, vjp, [x], [np.ones(()), np.zeros(())], [0], 128, Limits(), quickly)
+    parts, values, _ = derived(program, vjp, [x], [np.ones(()), np.zeros(())], [0], 128, Limits(), quickly)
     assert parts[0].contains(4.0)
     assert (values, bool(parts[0].pairs)) == (None, quickly)
 
@@ -403,13 +403,13 @@ def test_a_result_that_is_not_decided_leaves_the_derivative_alone(quickly):
 def test_a_result_that_is_wide_does_not_ask_for_more_bits_of_the_derivative(quickly):
     x = np.array(1e-100)
     program = both(lambda v: 2.0 * v, lambda v: ((1.0 + v) / 3.0) * 3.0 - 1.0)
-    parts, values = derived(program, vjp, [x], [np.ones(()), np.ones(())], [0], 128, Limits(), quickly)
+    parts, values, _ = derived(program, vjp, [x], [np.ones(()), np.ones(())], [0], 128, Limits(), quickly)
     assert (parts[0].bits, values, bool(parts[0].pairs)) == (128, None, quickly)
 
 
 def test_at_a_kink_the_results_are_left_out():
     x = np.array([0.0, 1.0])
-    parts, values = derived(build(fn.absolute, (x,)), vjp, [x], [np.ones(2)], [0], 128, Limits())
+    parts, values, _ = derived(build(fn.absolute, (x,)), vjp, [x], [np.ones(2)], [0], 128, Limits())
     assert parts[0].kinks
     assert values is None
 
@@ -453,5 +453,5 @@ def test_a_single_number_that_is_small_beside_the_others_is_known_to_its_own_dig
     bells = np.exp(-((np.arange(40.0) - 20) ** 2) / 18)
     x = np.random.default_rng(0).normal(size=40)
     program = build(lambda x: reduce_sum(x * x * bells, (0,)), (x,))
-    parts, values = derived(program, vjp, [x], [np.array(1.0)], [0], 128, Limits(), quickly=True)
+    parts, values, _ = derived(program, vjp, [x], [np.array(1.0)], [0], 128, Limits(), quickly=True)
     assert (parts[0].shape, values[0].shape) == ((40,), ())

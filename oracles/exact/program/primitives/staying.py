@@ -211,11 +211,20 @@ def _of_row(equation: Equation, own: Stays) -> Stays:
 
 def _at_most(own: Var) -> Array:
     """Where it may hold, as far as constants tell: of few masked rows nothing is asked at run time."""
-    known, made = own.builder.known(own), own.builder.definitions.get(own)
-    name = made.primitive.name if made else ""
-    if made is not None and known is None and name in JOINED:
-        return np.asarray(JOINED[name](*map(_at_most, made.operands)))
-    return np.ones(own.shape, bool) if known is None else known
+    known: dict[Var, Array] = own.builder.at_most
+    waiting = [own]
+    while waiting:
+        v = waiting[-1]
+        made, value = v.builder.definitions.get(v), v.builder.known(v)
+        if made is None or value is not None or made.primitive.name not in JOINED:
+            known[v] = np.ones(v.shape, bool) if value is None else value
+        elif v not in known:
+            if missing := [w for w in made.operands if w not in known]:
+                waiting += missing
+                continue
+            known[v] = np.asarray(JOINED[made.primitive.name](*(known[w] for w in made.operands)))
+        waiting.pop()
+    return known[own]
 
 
 RULES: dict[str, Callable[[tuple[Var, ...], list[Stays]], Stays]] = {
