@@ -138,7 +138,7 @@ def test_a_at_kinks_is_that_of_arb(name):
     program = build(function, (X,))
     given = np.linspace(0.5, -1.5, program.outputs[0].size).reshape(program.outputs[0].shape)
     derivative = vjp(program, [0])
-    truth, _ = slopes(program, vjp, [X], [given], [0], 128, Limits(), quickly=True)
+    truth, *_ = slopes(program, vjp, [X], [given], [0], 128, Limits(), quickly=True)
     (quick,), (stays,) = attainable(derivative, [X, given], [0], truth)
     with library.without():
         (slow,), (still,) = attainable(derivative, [X, given], [0], truth)
@@ -150,6 +150,6 @@ def test_a_at_kinks_is_that_of_arb(name):
 def test_a_at_kinks_is_the_fast_core_s(monkeypatch):
     monkeypatch.delattr("oracles.exact.rounding.attainable.by_arb")
     program = build(relu, (X,))
-    truth, _ = slopes(program, vjp, [X], [np.ones(X.shape)], [0], 128, Limits(), quickly=True)
+    truth, *_ = slopes(program, vjp, [X], [np.ones(X.shape)], [0], 128, Limits(), quickly=True)
     (found,), _ = attainable(vjp(program, [0]), [X, np.ones(X.shape)], [0], truth)
     assert (found < 1e-15).all()

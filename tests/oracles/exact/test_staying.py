@@ -11,8 +11,9 @@ from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program import functions as f
 from oracles.exact.program.derive import _linearize, vjp
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.primitives import arrays, choices, comparisons, orders, sorting
+from oracles.exact.program.primitives import arrays, choices, comparisons, orders, sorting, staying
 from oracles.exact.program.primitives.staying import stays
+from oracles.exact.program.program import Builder
 from tests.oracles.exact.test_rounding import build
 
 BEYOND = np.array([-3.0, 5.0, 0.3])  # of a clip to [-2, 4]
@@ -153,3 +154,14 @@ def test_what_stays_is_the_same_number_beside_the_point(x, expression):
     if still:
         for beside in (x - 2.0**-40, x + 2.0**-40):
             assert at(beside)[0][0] == here
+
+
+def test_what_is_made_of_two_again_and_again_is_looked_at_once():
+    """Each mask joins two that are made of the one before: 2^30 ways lead to the first."""
+    builder = Builder()
+    x = builder.input((4,), "float64")
+    mask = comparisons.compare("lt", x, 0.0)
+    for _ in range(30):
+        one, other = (builder.elementwise(name, mask, mask, dtype="bool") for name in ("and", "or"))
+        mask = builder.elementwise("or", one, other, dtype="bool")
+    assert staying._at_most(mask).all()
