@@ -62,22 +62,20 @@ def as_rows(x: ArrayLike, who: str, name: str = "x") -> Floats:
     return array
 
 
-def check_perturbable(x: object, who: str, name: str = "x") -> None:
+def check_perturbable(x: object, who: str) -> None:
     """Accept only an array whose elements can be moved by a small step, one at a time and in place."""
     if not isinstance(x, np.ndarray):
         raise TypeError(
-            f"{who}: {name} must be a NumPy array, since it is perturbed in place, got {type(x).__name__}; "
-            f"pass np.array({name}, dtype=float)"
+            f"{who}: x must be a NumPy array, since it is perturbed in place, got {type(x).__name__}; "
+            "pass np.array(x, dtype=float)"
         )
-    check_floating_dtype(x, who, name)
+    check_floating_dtype(x, who, "x")
     if not x.flags.writeable:
-        raise ValueError(
-            f"{who}: {name} is read-only, and it is perturbed in place; pass a copy, {name}.copy()"
-        )
+        raise ValueError(f"{who}: x is read-only, and it is perturbed in place; pass a copy, x.copy()")
     if _may_overlap(x):
         raise ValueError(
-            f"{who}: elements of {name} share memory (strides {x.strides} for shape {x.shape}), so that "
-            f"perturbing one moves others; pass a copy, {name}.copy()"
+            f"{who}: elements of x share memory (strides {x.strides} for shape {x.shape}), so that "
+            f"perturbing one moves others; pass a copy, x.copy()"
         )
 
 
@@ -106,11 +104,11 @@ def _may_overlap(x: NDArray[Any]) -> bool:
     return False
 
 
-def as_positive(value: object, who: str, name: str) -> float:
+def as_step(h: object, who: str) -> float:
     """Accept a finite real number above 0."""
-    number = _as_real(value, who, name)
+    number = _as_real(h, who, "h")
     if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{who}: {name} must be finite and above 0, got {value!r}; pass e.g. {name}=1e-4")
+        raise ValueError(f"{who}: h must be finite and above 0, got {h!r}; pass e.g. h=1e-4")
     return number
 
 

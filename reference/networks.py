@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from reference.activations import sigmoid, sigmoid_vjp
 from reference.batched_differences import two_layer_differences
-from reference.checks import Floats, Scalar, as_count, as_floating, as_not_negative, as_positive
+from reference.checks import Floats, Scalar, as_count, as_floating, as_not_negative, as_step
 from reference.labels import read_labels
 from reference.losses import softmax, softmax_loss, softmax_loss_vjp
 
@@ -176,7 +176,7 @@ class TwoLayerNet:
         batched differences, without touching the parameters; h is finite and above 0.
         """
         who = "TwoLayerNet.numerical_gradient"
-        h = as_positive(h, who, "h")
+        h = as_step(h, who)
         W1, b1, W2, b2, x = _as_two_layers(**self.params, x=x, who=who)
         labels, unknown = read_labels((*x.shape[:-1], len(b2)), t, who)  # (batch,), (batch,)
         dW1, db1, dW2, db2 = two_layer_differences(W1, b1, W2, b2, np.atleast_2d(x), labels, unknown, h)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.checks import Floats, as_positive, check_perturbable
+from reference.checks import Floats, as_step, check_perturbable
 
 
 def numerical_gradient(f: Callable[[Floats], Any], x: Floats, h: float = 1e-4) -> Floats:
@@ -67,7 +67,7 @@ def numerical_gradient_2d(f: Callable[[Floats], Any], x: Floats, h: float = 1e-4
 
 def _differences(f: Callable[[Floats], Any], x: Floats, h: float, who: str) -> Floats:
     check_perturbable(x, who)
-    h = as_positive(h, who, "h")
+    h = as_step(h, who)
     gradient = np.empty_like(x)  # (...)
     walk = np.nditer(x, flags=["multi_index", "zerosize_ok"])
     for _ in walk:

@@ -59,7 +59,7 @@ class Tally:
             at = tuple(int(i) for i in np.unravel_index(first, found.shape))
             self._keep((float(ranks[first]), -float(lost[first]), -float(ulps[first])), where(at))
 
-    def add_open(self, verdict: Verdict, number: int, where: str, why: str = "") -> None:
+    def add_open(self, verdict: Verdict, number: int, where: str, why: str) -> None:
         """Count elements of which there are no numbers, and keep the first reason."""
         if number:
             self.counts[verdict] += number

@@ -57,9 +57,9 @@ def svg(spec: dict[str, Any]) -> str:
     return PART.sub(lambda found: f"g{own}-{names.index(found[0])}", text)
 
 
-def png(spec: dict[str, Any], scale: float = 2.0) -> bytes:
+def png(spec: dict[str, Any]) -> bytes:
     """A chart as PNG."""
-    return bytes(library("vl_convert").vegalite_to_png(json.dumps(spec), scale=scale))
+    return bytes(library("vl_convert").vegalite_to_png(json.dumps(spec), scale=2.0))
 
 
 def confirm() -> None:

@@ -36,7 +36,7 @@ from oracles.exact.program.primitives.linear_algebra import matmul_
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import Sampled, attainable
-from oracles.exact_oracle import BITS, LIMITS
+from oracles.exact_oracle import BITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +258,10 @@ def true_gradient(
     cotangents: Sequence[Array],
     wrt: Sequence[int],
     names: Sequence[str],
-    limits: Limits = LIMITS,
-    derive: Callable[..., Program] = vjp,
-    digits: bool = False,
-    again: Again | None = None,
+    limits: Limits,
+    derive: Callable[..., Program],
+    digits: bool,
+    again: Again | None,
 ) -> Truth:
     """The truth of a recorded specification.
 

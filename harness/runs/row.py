@@ -60,7 +60,7 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         return _record(cell, outcome=Outcome.ERROR, diagnosis=raised_line(problem))
 
 
-def is_timed(case: Case, cell: Cell | Record, full: bool = False) -> bool:
+def is_timed(case: Case, cell: Cell | Record, full: bool) -> bool:
     """Whether a cell is timed: where the report shows it, or everywhere but for the exact oracle."""
     return cell.input == case.inputs[0].name or (full and cell.oracle != EXACT.name)
 

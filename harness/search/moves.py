@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,14 +214,3 @@ def _along(rng: Random, of: Point, along: tuple[Array, ...]) -> Point:
         return _scaled(rng, array) if kind == 2 else signed(rng, array.dtype, array.shape)
 
     return of.along(tuple(map(changed, along)), "another cotangent")
-
-
-def draws(rng: Random, of: Point, count: int) -> Iterator[Point]:
-    """Inputs in which every number is drawn anew."""
-    for _ in range(count):
-        found = [
-            drawn(rng, a.dtype, a.size).reshape(a.shape) if is_floating(a) else _integers(rng, a)
-            if a.size and a.dtype.kind in "iu" else a
-            for a in of.arrays
-        ]  # fmt: skip
-        yield Point(tuple(found), None, "a draw of all numbers")

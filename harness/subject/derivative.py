@@ -18,7 +18,8 @@ from oracles.frameworks.framework import Framework, bfloat16, on_host
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = tuple[Array, ...]
 Floating: TypeAlias = np.dtype[np.floating[Any]]
-REVERSE, FORWARD, BOTH = MODES = ("reverse", "forward", "forward-over-reverse")
+REVERSE, FORWARD = "reverse", "forward"
+MODES = (REVERSE, FORWARD, "forward-over-reverse")
 Step: TypeAlias = Literal["reverse", "forward"]
 Mode: TypeAlias = Step | Literal["forward-over-reverse"]
 MAX_ORDER = 3

@@ -65,7 +65,7 @@ class Layer:
         target: Any,
         options: dict[str, Any],
         seed: int,
-        constants: Sequence[str] = (),
+        constants: Sequence[str],
     ) -> None:
         """Run forward and backward once, to see what parameters there are besides `constants`.
 

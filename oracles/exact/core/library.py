@@ -64,7 +64,7 @@ def problem() -> str:
 
 @contextmanager
 def without() -> Iterator[None]:
-    """Everything by Arb inside the block, as on a machine without the core."""
+    """Everything by Arb inside the block, as on a machine without the core: the switch of the tests."""
     global _off
     _off += 1
     try:

@@ -79,16 +79,6 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
     "jax.scipy.linalg.eigh.b": (D,),
     "jax.lax.psum.axis_name": (0, 1, (0, 1)),
 }
-# What an option may be that says nothing about what is computed.
-HINTS = frozenset(
-    words(
-        "accuracy allow_negative_indices assume_unique_indices check_finite copy debug device dtype kind"
-        " dimension_numbers implementation indices_are_sorted lapack_driver lwork max_squarings order out"
-        " out_dtype out_sharding overwrite_a overwrite_b overwrite_input precision preferred_element_type"
-        " recall_target rcond rtol sharding stable subset_by_index turbo eigvals unique_indices unroll"
-        " aggregate_to_topk axis_index_groups reduction_input_size_override"
-    )
-)
 
 TABLE: list[tuple[Any, ...]] = [
     # -- jax.lax --------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ def components(
     hulls: Sequence[arb],
     rays: Sequence[Operands],
     bits: int,
-    work: Work | None = None,
+    work: Work | None,
 ) -> list[Component]:
     """The elements that are hulls, by the kinks that they share; those of no kink are in none.
 

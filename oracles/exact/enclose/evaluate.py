@@ -59,8 +59,8 @@ class Work:
         self.left -= cost
         return True
 
-    def spend(self, cost: float, where: str, number: int, of: int) -> None:
-        """Count what is done next.
+    def spend(self, cost: float, number: int, of: int) -> None:
+        """Count the equation that is done next.
 
         Raises:
             Exhausted: It is more than what is left.
@@ -68,9 +68,9 @@ class Work:
         tell("values ball by ball", number, of)
         self.left -= cost
         if self.left < 0:
-            raise Exhausted(f"out of work at {where} {number} of {of}")
+            raise Exhausted(f"out of work at equation {number} of {of}")
         if time.monotonic() > self._ends:
-            raise Exhausted(f"hanging at {where} {number} of {of}")
+            raise Exhausted(f"hanging at equation {number} of {of}")
 
 
 def _factor(bits: int) -> float:
@@ -105,7 +105,7 @@ def evaluate(
         open_ = Open()
         for number, equation in enumerate(program.equations):
             if work is not None:
-                work.spend(program.costs[number] * factor, "equation", number, len(program.equations))
+                work.spend(program.costs[number] * factor, number, len(program.equations))
             operands = [values[v] for v in equation.operands]
             if equation.primitive is taylor:
                 key, highest = program.series[equation.output]

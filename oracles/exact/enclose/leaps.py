@@ -47,7 +47,7 @@ def leaping(
     directions: Sequence[Array],
     wrt: Sequence[int],
     work: Work,
-    forward: bool = False,
+    forward: bool,
 ) -> list[Mask] | None:
     """For each part of the derivative, at which elements the function jumps; None if it does not.
 

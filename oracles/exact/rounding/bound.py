@@ -142,7 +142,7 @@ class Run:
         last = {} if keep else program.last_uses
         for number, equation in enumerate(program.equations):
             if work is not None:
-                work.spend(GROWING * program.costs[number], "equation", number, len(program.equations))
+                work.spend(GROWING * program.costs[number], number, len(program.equations))
             self.at = equation
             found = self._one(equation, [values[v] for v in equation.operands])
             values[equation.output] = np.asarray(found)  # of no axes it may be a bare ball

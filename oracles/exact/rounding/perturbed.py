@@ -50,7 +50,7 @@ def _rows(ways: Ways, shapes: tuple[Shape, ...]) -> list[Numbers]:
 _few_rows = lru_cache(maxsize=32)(_rows)
 
 
-def half_ulps(x: Array, dtype: str, differentiated: bool = True) -> Numbers:
+def half_ulps(x: Array, dtype: str, differentiated: bool) -> Numbers:
     """Half an ulp of every number of an input; an infinity is no rounded number.
 
     Nor is a 0 of what is not differentiated: a cotangent, a direction or a mask leaves out by it. (Moved, it

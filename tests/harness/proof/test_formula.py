@@ -15,7 +15,9 @@ from harness.proof.truth import true_gradient
 from harness.verdicts import Verdict
 from oracles.exact.enclose.limits import Limits
 from oracles.exact.from_numpy import record
+from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Undecided
+from oracles.exact_oracle import LIMITS
 
 X = np.array([0.5, -1.25, 2.0])
 CT = np.array([0.75, -1.5, 1.0])
@@ -26,7 +28,7 @@ def compared(forward, rule, *args, cotangent=CT, **more):
     args = args or (X,)
     recording = record(forward, args, {})
     names = tuple("xy"[: len(args)])
-    truth = true_gradient(recording, [cotangent], range(len(args)), names)
+    truth = true_gradient(recording, [cotangent], range(len(args)), names, LIMITS, vjp, False)
     question = Question(lambda arrays: recording, names, tuple(range(len(args))), **more)
     return compare(truth, record(rule, (cotangent, *args), {}, differentiate=False), question)
 

@@ -17,7 +17,7 @@ from flint import arb
 import reference
 from harness.commands.coverage import by_function
 from oracles.exact.coverage.jax import Sample, coverage, examine, parameters, samples
-from oracles.exact.coverage.jax_functions import HINTS, OPTIONS
+from oracles.exact.coverage.jax_functions import OPTIONS, words
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.from_jaxpr import RULES, record
 from oracles.exact.from_jaxpr.rules.definitions import DEFINITIONS
@@ -32,6 +32,16 @@ from tests.oracles.exact.jax_samples import ROW, SAMPLES, X
 from tests.sampling import sample
 
 BITS = 192
+# What an option may be that says nothing about what is computed.
+HINTS = frozenset(
+    words(
+        "accuracy allow_negative_indices assume_unique_indices check_finite copy debug device dtype kind"
+        " dimension_numbers implementation indices_are_sorted lapack_driver lwork max_squarings order out"
+        " out_dtype out_sharding overwrite_a overwrite_b overwrite_input precision preferred_element_type"
+        " recall_target rcond rtol sharding stable subset_by_index turbo eigvals unique_indices unroll"
+        " aggregate_to_topk axis_index_groups reduction_input_size_override"
+    )
+)
 
 
 def gradient(function, *args, wrt=None, cotangent=1.0, **kwargs):

@@ -77,11 +77,11 @@ def test_a_is_the_largest_change_of_all(core, dtype):
         with library.without():
             found, _ = spread(lambda x, y: x * y, [x, y], c)
     cc, yy = c.astype(np.longdouble), y.astype(np.longdouble)
-    dc, dy = half_ulps(c, dtype), half_ulps(y, dtype)
+    dc, dy = half_ulps(c, dtype, True), half_ulps(y, dtype, True)
     corners = [
         np.abs((cc + s * dc) * (yy + t * dy) - cc * yy) for s, t in itertools.product((1, -1), repeat=2)
     ]
-    wanted = np.max(corners, 0) + half_ulps(c * y, dtype)
+    wanted = np.max(corners, 0) + half_ulps(c * y, dtype, True)
     np.testing.assert_allclose(
         found.astype(float), wanted.astype(float), rtol=1e-3 if dtype == "float64" else 1e-6
     )

@@ -11,7 +11,7 @@ from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, res
 from oracles.exact.program.primitives.orders import take_along
 from oracles.exact.program.program import Var
 
-NONE, MEAN, SUM = 0, 1, 2
+NONE, MEAN = 0, 1
 
 
 def reduced(x: Var, reduction: int) -> Var:
