@@ -15,7 +15,7 @@ import msgspec
 
 from harness.proof.question import Part
 from harness.verdicts import Standing, Verdict
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.user_modules import OURS
 
 NOT_RIGHT = tuple(v for v in Verdict if v.standing in {Standing.FAULTY, Standing.OPEN})
 

@@ -34,8 +34,9 @@ from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Array
 from harness.subject.names import names_of
 from harness.subject.tested import Tested
+from oracles.exact.program.code_names import names_in
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.reach import cells, names_in
+from oracles.exact.program.reach import cells
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
 

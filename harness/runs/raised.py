@@ -115,7 +115,7 @@ def _walked(problem: BaseException) -> list[tuple[FrameType, traceback.FrameSumm
 
 def _owner(frame: FrameType, libraries: Collection[str]) -> str:
     """Whose a frame is: "ours", "user", or "" for a library's."""
-    from oracles.exact.program.reach import NOT_USER  # not before something is raised: it loads NumPy
+    from oracles.exact.program.user_modules import NOT_USER  # not before something is raised: it loads NumPy
 
     if frame.f_code.co_filename.startswith(OURS):
         return "ours"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.user_modules import OURS
 
 LOOK_S, LOOKS = 1.0, 5  # how often a waiting check looks at the one that runs, and how often it sees it wait
 _STANDARD = os.path.dirname(threading.__file__)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.program import Line
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.user_modules import OURS
 from oracles.frameworks.calls import Call, Mend, Watched, is_code
 
 

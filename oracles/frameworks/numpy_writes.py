@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.program import Line, Origin
-from oracles.exact.program.reach import OURS, Reach
+from oracles.exact.program.reach import Reach
+from oracles.exact.program.user_modules import OURS
 
 MOST_STEPS = 2000  # lines that are looked at; a loop may have more
 _LIBRARY = os.path.dirname(np.__file__) + os.sep

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import harness
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.user_modules import OURS
 
 X = np.array([0.5, -1.25, 2.0])
 T, J = torch.tensor(X), jnp.asarray(X, "float32")

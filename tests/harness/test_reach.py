@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gradproof import check_gradient, check_layer
-from oracles.exact.program import reach
+from oracles.exact.program import code_names, reach
 from tests.harness import found_by_name as lib
 
 X = np.array([0.3, -0.7])
@@ -163,7 +163,7 @@ def in_units(x):
 
 def test_a_large_package_is_walked_once_for_the_state_and_once_for_each_recording(monkeypatch):
     walked, read = [], []
-    plain, reading = reach.Walk.items, reach._read
+    plain, reading = reach.Walk.items, code_names._read
 
     def items(walk, roots):
         for item in plain(walk, roots):
@@ -171,7 +171,7 @@ def test_a_large_package_is_walked_once_for_the_state_and_once_for_each_recordin
             yield item
 
     monkeypatch.setattr(reach.Walk, "items", items)
-    monkeypatch.setattr(reach, "_read", lambda code: read.append(code) or reading(code))
+    monkeypatch.setattr(code_names, "_read", lambda code: read.append(code) or reading(code))
 
     def vjp(g, x):
         return UNITS[-2].scale(g)

@@ -16,7 +16,8 @@ from harness.subject.state.containers import CACHE, Cache, Contents, base_of
 from harness.subject.state.keeper import OURS, Keeper
 from harness.subject.state.numbers import Numbers, of_elements
 from harness.subject.state.variables import Attributes, Coming, bare, of_cell, of_context, of_variables
-from oracles.exact.program.reach import Reach, Walk, attribute, names_in
+from oracles.exact.program.code_names import names_in
+from oracles.exact.program.reach import Reach, Walk, attribute
 
 MOST = 100_000  # elements: a larger container is not looked through before each evaluation
 

@@ -25,8 +25,8 @@ from oracles.exact.from_aten.notes import digest
 from oracles.exact.from_aten.recorder import OperatorRecorder, rule_of
 from oracles.exact.from_aten.watch import Watch, is_part
 from oracles.exact.program.program import Line, Program
-from oracles.exact.program.reach import OURS
 from oracles.exact.program.trees import Derived
+from oracles.exact.program.user_modules import OURS
 
 MOST, OF_ONE_KIND = 128, 4
 SMALL = 2**16  # elements of all arguments, and of a program's constants; recording larger ones costs nothing

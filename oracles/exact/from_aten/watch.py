@@ -29,7 +29,7 @@ from oracles.exact.from_aten.quasirandom import engines_apart
 from oracles.exact.from_aten.sparse import has_own_layout, memories
 from oracles.exact.program.errors import Opaque, Unsupported, uncaught
 from oracles.exact.program.program import Line
-from oracles.exact.program.reach import OURS
+from oracles.exact.program.user_modules import OURS
 
 _OWN = (os.path.dirname(torch.__file__) + os.sep, *OURS, contextlib.__file__)
 

@@ -27,8 +27,8 @@ from oracles.exact.from_jaxpr.meanwhile import Meanwhile
 from oracles.exact.from_jaxpr.uncast import without_narrower_casts
 from oracles.exact.program.errors import Opaque
 from oracles.exact.program.program import FLOATS
-from oracles.exact.program.reach import OURS
 from oracles.exact.program.unchanging import once
+from oracles.exact.program.user_modules import OURS
 
 LINE = 120  # characters of what JAX says
 _fresh = count()

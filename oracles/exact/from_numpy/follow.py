@@ -14,7 +14,7 @@ from oracles.exact.from_numpy.array import METHODS
 from oracles.exact.from_numpy.stand_ins import Module
 from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
-from oracles.exact.program.reach import names_in
+from oracles.exact.program.code_names import names_in
 
 
 def followed(tape: Tape, function: Any) -> Callable[..., Any] | None:

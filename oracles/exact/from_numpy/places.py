@@ -14,19 +14,19 @@ import numpy as np
 from oracles.exact.from_numpy.libraries.distributions import distribution
 from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
+from oracles.exact.program.code_names import names_in
 from oracles.exact.program.reach import (
     LARGE,
     Reach,
-    Way,
+    Successors,
     attribute,
     attributes,
     built_in,
     cells,
-    names_in,
 )
 from oracles.exact.program.trees import Derived
 
-NewWay = Callable[[Any], Any]
+Replacer = Callable[[Any], Any]
 PLACELESS = frozenset(map(id, (tuple, set, frozenset, np.ndarray)))  # the hash of a type may be anything
 NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind is not float}
 BUILTINS = (
@@ -103,11 +103,13 @@ class Search(Reach):
         self._before: dict[int, tuple[Any, Any]] = {}
         self.tells_types_apart = False  # whether code may ask if a type *is* one of NumPy's
 
-    def places(self, roots: list[Any], way_of: Callable[[type], NewWay | None]) -> Iterator[Place | Builtin]:
+    def places(
+        self, roots: list[Any], replacer_for: Callable[[type], Replacer | None]
+    ) -> Iterator[Place | Builtin]:
         """Each global of a module and cell of a closure that the code reaches, and what its objects hold.
 
-        `way_of` a type gives what gives what replaces a value of it, None if nothing does: such entries are
-        left out.
+        `replacer_for` a type gives what finds the replacement of a value of it, None if nothing ever replaces
+        one: such entries are left out.
         """
         seen, naming = set[int](), {name: list[types.FunctionType]() for name in BUILTINS}
         for item in self.items(roots):
@@ -120,7 +122,7 @@ class Search(Reach):
                     seen.add(id(item))
                     self._keep(item, base)
                     pairs = dict.items(item) if base is dict else enumerate(base.__iter__(item))
-                    yield from _entries(item, pairs, way_of)
+                    yield from _entries(item, pairs, replacer_for)
             if kind is list or kind is dict or kind is deque:
                 continue
             if kind is types.FunctionType:
@@ -140,7 +142,7 @@ class Search(Reach):
                 elif id(namespace) not in seen:
                     seen.add(id(namespace))
                     self._keep(namespace, dict)
-                    yield from _entries(namespace, namespace.items(), way_of)
+                    yield from _entries(namespace, namespace.items(), replacer_for)
         exactly = {id(f.__globals__) for f in naming["float"] if tells_types_apart(f.__code__)}
         for name, functions in naming.items():
             modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
@@ -162,8 +164,8 @@ class Search(Reach):
             yield Place(function, "__defaults__")
         yield from (Place(function.__kwdefaults__, name) for name in function.__kwdefaults__ or ())
 
-    def _way(self, kind: type) -> Way | None:
-        return (lambda item: [item.pyfunc]) if kind is np.vectorize else super()._way(kind)
+    def _successors_for(self, kind: type) -> Successors | None:
+        return (lambda item: [item.pyfunc]) if kind is np.vectorize else super()._successors_for(kind)
 
     def _keep(self, container: Any, base: Any) -> None:
         if id(container) not in self._before:
@@ -194,12 +196,12 @@ def _is_same(now: Iterable[Any], before: Iterable[Any]) -> bool:
 
 
 def _entries(
-    container: Any, pairs: Iterable[tuple[Any, Any]], way_of: Callable[[type], NewWay | None]
+    container: Any, pairs: Iterable[tuple[Any, Any]], replacer_for: Callable[[type], Replacer | None]
 ) -> list[Place]:
     """The places in a namespace or container whose values are replaced."""
     return [
         Place(container, name) for name, value in pairs
-        if (new := way_of(type(value))) is not None and new(value) is not None
+        if (new := replacer_for(type(value))) is not None and new(value) is not None
     ]  # fmt: skip
 
 

@@ -30,7 +30,8 @@ from oracles.exact.from_numpy.stand_ins import Function, Module, Ufunc
 from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.from_numpy.writes import writable
-from oracles.exact.program.reach import OURS, built_in
+from oracles.exact.program.reach import built_in
+from oracles.exact.program.user_modules import OURS
 from oracles.exact.program.whole import whole
 
 _one_at_a_time = threading.RLock()  # two recordings would put their substitutes over each other's
@@ -87,7 +88,7 @@ class _Places:
         before, places = self._saved, list[Place | Builtin]()
         if len(sys.modules) != self._loaded:
             self._substitutes.look_again()
-            places += self.search.places(self._roots, self._substitutes.way_of)
+            places += self.search.places(self._roots, self._substitutes.replacer_for)
             self._loaded = len(sys.modules)
             if self.search.tells_types_apart:
                 self._substitutes.leave_types()

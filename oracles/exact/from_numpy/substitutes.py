@@ -64,15 +64,15 @@ class Substitutes:
 
     def of(self, value: Any) -> Any:
         """What replaces the value, None if nothing does."""
-        way = self.way_of(type(value))  # isinstance asks the object, which may have no answer
-        return None if way is None else way(value)
+        replacer = self.replacer_for(type(value))  # isinstance asks the object, which may have no answer
+        return None if replacer is None else replacer(value)
 
-    def way_of(self, kind: type) -> Callable[[Any], Any] | None:
+    def replacer_for(self, kind: type) -> Callable[[Any], Any] | None:
         """How to find what replaces an object of this type, None if nothing ever does."""
         known = self._kinds.get(id(kind))
         if known is None:
-            way = _way(kind)
-            known = self._kinds[id(kind)] = kind, None if way is None else functools.partial(way, self)
+            find = _finder_for(kind)
+            known = self._kinds[id(kind)] = kind, None if find is None else functools.partial(find, self)
         return known[1]
 
     def _known(self, value: Any) -> Any:
@@ -153,7 +153,7 @@ class Substitutes:
 
 
 @by_identity
-def _way(kind: type) -> Callable[[Substitutes, Any], Any] | None:
+def _finder_for(kind: type) -> Callable[[Substitutes, Any], Any] | None:
     """What finds what replaces an object of this type, None if nothing ever does."""
     if issubclass(kind, PLAIN) or any(kind is own for own in CONTAINERS if own is not tuple):
         return None

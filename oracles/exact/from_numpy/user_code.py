@@ -12,7 +12,7 @@ from types import FrameType, FunctionType
 from typing import Any
 
 from oracles.exact.program.program import Line
-from oracles.exact.program.reach import NOT_USER, OURS
+from oracles.exact.program.user_modules import NOT_USER, OURS
 
 _STANDARD, _INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib"))
 

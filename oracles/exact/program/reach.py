@@ -5,33 +5,23 @@ from __future__ import annotations
 import argparse
 import builtins
 import collections
-import dis
 import functools
 import importlib
 import operator
-import os
-import re
 import sys
 import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from oracles.exact.program.identity import by_identity
+from oracles.exact.program.code_names import BY_NAME, names_in, names_of_code, words_in
 from oracles.exact.program.trees import Derived
+from oracles.exact.program.user_modules import is_user
 
-# What computes is known by its rules, and what tests or shows computes nothing that is differentiated.
-FRAMEWORKS = {"numpy", "scipy", "flint", "ml_dtypes", "jax", "jaxlib", "torch"}
-TOOLS = {"_pytest", "pytest", "hypothesis", "pandas", "sympy", "mpmath", "matplotlib", "IPython", "rich"}
-# They keep what they compile in objects that a check must not put back.
-COMPILERS = {"numba", "llvmlite", "triton", "cffi"}
-NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS | COMPILERS
-# Ours: what computes, and what looks at an object before it runs.
-OWN = ("oracles.exact", "harness.subject.state", "harness.subject.finding", "harness.subject.pairs")
 LARGE = 1000  # containers with more elements are not searched for code
 # Of the standard library, and the user's in them.
 HOLDERS = (
@@ -43,11 +33,6 @@ NAMING = frozenset({"__module__", "__qualname__", "__doc__"})  # what a class is
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
 BOUND = (types.BuiltinMethodType, types.MethodWrapperType)  # of a list, a variable of a context, ...
 CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
-# What gives by its name, a string, what no code names: a variable, and a module.
-BY_NAME = frozenset(
-    {"getattr", "setattr", "attrgetter", "methodcaller", "vars", "globals"}
-    | {"__dict__", "getmembers", "eval", "exec"}
-)
 IMPORTING = frozenset({"import_module", "__import__"})
 GETTERS = (operator.attrgetter, operator.methodcaller)
 FINDERS = {
@@ -55,19 +40,8 @@ FINDERS = {
     for function in (getattr, setattr, vars, globals, eval, importlib.import_module, __import__, *GETTERS)
 }
 
-
 _ABSENT = object()
-_HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-# Where our own files lie, as the beginnings of their paths: a message names no line of these.
-OURS = (
-    os.path.join(_HOME, "harness", ""),
-    os.path.join(_HOME, "gradproof", ""),
-    os.path.join(_HOME, "gradproof_pytest.py"),
-    *(os.path.join(_HOME, "oracles", room, "") for room in ("exact", "frameworks")),
-)
-
-
-Way = Callable[[Any], list[Any]]
+Successors = Callable[[Any], list[Any]]
 
 
 class Reach:
@@ -81,15 +55,14 @@ class Reach:
 
     def __init__(self) -> None:
         # By the identity of a type: what its objects lead to, and their slots. Its hash may be anything.
-        self._ways: dict[int, tuple[type, Way | None]] = {}
+        self._successors: dict[int, tuple[type, Successors | None]] = {}
         self._slots: dict[int, tuple[type, list[str]]] = {}
-        self._owning: dict[
-            int, tuple[type, bool]
-        ] = {}  # whether all its objects keep variables of the user's
+        # And whether all its objects keep variables of the user's.
+        self._owning: dict[int, tuple[type, bool]] = {}
 
     def is_user(self, module: Any) -> bool:
         """Whether a module of this name is the user's; what a class calls its module may be anything."""
-        return _is_users(module if isinstance(module, str) else "", self.FOLLOWED)
+        return is_user(module if isinstance(module, str) else "", self.FOLLOWED)
 
     def items(self, roots: list[Any]) -> Iterator[Any]:
         """Everything that is reached, each once: functions, objects, containers (see `Walk`)."""
@@ -112,14 +85,14 @@ class Reach:
         is_own = known[1] or not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
         return [own] if is_own else []
 
-    def way_of(self, kind: type) -> Way | None:
+    def successors_of(self, kind: type) -> Successors | None:
         """How to find what an object of this type leads to; None if it is plain."""
-        known = self._ways.get(id(kind))
+        known = self._successors.get(id(kind))
         if known is None:
-            known = self._ways[id(kind)] = kind, self._way(kind)
+            known = self._successors[id(kind)] = kind, self._successors_for(kind)
         return known[1]
 
-    def _way(self, kind: type) -> Way | None:
+    def _successors_for(self, kind: type) -> Successors | None:
         if issubclass(kind, PLAIN):
             return None
         if issubclass(kind, np.ndarray):
@@ -201,7 +174,7 @@ class Reach:
         known = function.__globals__
         if not self.is_user(known.get("__name__")):
             return []
-        said, package = _said(function.__code__), str(known.get("__package__") or "")
+        said, package = names_of_code(function.__code__), str(known.get("__package__") or "")
         imported = [n for name in said.imported for n in (name, f"{package}.{name}")]
         return [
             *(known[n] for n in said.names if n in known),
@@ -262,16 +235,16 @@ class Walk:
 
     def items(self, roots: list[Any]) -> Iterator[Any]:
         """Everything that is reached and was not before, each once: functions, objects, containers."""
-        waiting, seen, way_of = list(roots), self._seen, self._reach.way_of
+        waiting, seen, successors_of = list(roots), self._seen, self._reach.successors_of
         while waiting:
             while waiting:
                 item = waiting.pop()
                 kind = type(item)  # isinstance asks the object, which may have no answer
                 if kind is str:
                     self._strings.add(item)
-                elif id(item) not in seen and (way := way_of(kind)) is not None:
+                elif id(item) not in seen and (successors := successors_of(kind)) is not None:
                     seen[id(item)] = item
-                    waiting += self._look(item, kind, way(item))
+                    waiting += self._look(item, kind, successors(item))
                     yield item
             found = self._by_names()
             waiting = [v for v in found if id(v) not in self._seen and not issubclass(type(v), PLAIN)]
@@ -299,7 +272,7 @@ class Walk:
         if not IMPORTING.isdisjoint(own) or {"sys", "modules"} <= own:
             self._imports = True
             named = [v for v in inside if type(v) is str]
-            inside = [*inside, *self._reach.loaded([*named, *_said(function.__code__).strings])]
+            inside = [*inside, *self._reach.loaded([*named, *names_of_code(function.__code__).strings])]
         if not BY_NAME.isdisjoint(own):
             self._whole |= self._reach.searched(function, inside, own)
         self._names |= own
@@ -311,7 +284,7 @@ class Walk:
         found: list[Any] = reach.loaded(self._strings) if self._imports else []
         if not BY_NAME.isdisjoint(self._names):
             texts = self._strings - self._read
-            self._names |= _words(texts).union(*(_said(code).words for code in self._codes))
+            self._names |= words_in(texts).union(*(names_of_code(code).words for code in self._codes))
             self._read |= texts
             self._codes.clear()
             self._whole |= {id(vars(m)): vars(m) for m in self._held.values() if reach.is_users_module(m)}
@@ -357,12 +330,6 @@ def _slot(kind: type, name: str) -> str:
     return f"_{kind.__name__.lstrip('_')}{name}" if is_private else name
 
 
-@functools.cache
-def _is_users(name: str, followed: tuple[str, ...]) -> bool:
-    own = name.partition(".")[0] not in NOT_USER and not name.startswith(OWN)
-    return own or name.startswith(followed)
-
-
 def _elements(base: Any, container: Any) -> list[Any]:
     """What a container of a kind of Python's, or derived from it, holds; nothing of a large one."""
     if base.__len__(container) > LARGE:
@@ -377,54 +344,6 @@ def built_in(container: Any) -> Any:
 
 def _built_in(kind: type) -> Any:
     return next(base for base in CONTAINERS if issubclass(kind, base))
-
-
-class _Said(NamedTuple):
-    """What code says, with the code inside it.
-
-    Attributes:
-        names: The names that it uses: globals and attributes, and what it finds by a string that it has.
-        strings: The strings that it has.
-        words: The names in these.
-        imported: What it may import where it runs.
-    """
-
-    names: frozenset[str]
-    strings: frozenset[str]
-    words: frozenset[str]
-    imported: frozenset[str]
-
-
-def names_in(code: types.CodeType) -> frozenset[str]:
-    """The names that code uses: globals and attributes, and what it finds by a string that it has."""
-    return _said(code).names
-
-
-@by_identity
-def _said(code: types.CodeType) -> _Said:
-    """What code says; code never changes, so it is read once."""
-    return _read(code)
-
-
-def _read(code: types.CodeType) -> _Said:
-    inner = [_said(const) for const in code.co_consts if isinstance(const, types.CodeType)]
-    each = [const for own in code.co_consts for const in (own if type(own) is tuple else (own,))]
-    strings = frozenset(const for const in each if type(const) is str).union(*(one.strings for one in inner))
-    names, words = frozenset(code.co_names), frozenset(_words(strings))
-    imports = dis.opmap["IMPORT_NAME"] in code.co_code[::2]
-    imported = names if imports else frozenset[str]()
-    named = names if BY_NAME.isdisjoint(names) else names | words
-    return _Said(
-        names=named.union(*(one.names for one in inner)),
-        strings=strings,
-        words=words,
-        imported=imported.union(*(one.imported for one in inner)),
-    )
-
-
-def _words(strings: Iterable[str]) -> set[str]:
-    """The names in strings, as in "sub.name"; what is long is a text."""
-    return {word for string in strings if len(string) <= 100 for word in re.findall(r"[^\W\d]\w*", string)}
 
 
 def cells(function: types.FunctionType) -> list[types.CellType]:
