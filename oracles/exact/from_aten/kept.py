@@ -22,7 +22,8 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from oracles.exact.from_aten.memory import strange
 from oracles.exact.from_aten.notes import digest
-from oracles.exact.from_aten.recorder import OperatorRecorder, rule_of
+from oracles.exact.from_aten.operators import rule_of
+from oracles.exact.from_aten.recorder import OperatorRecorder
 from oracles.exact.from_aten.watch import Watch, is_part
 from oracles.exact.program.program import Line, Program
 from oracles.exact.program.trees import Derived
@@ -40,7 +41,7 @@ class Kept:
     Attributes:
         lines, exact: What the run did that it was made of.
         program, once: What was recorded.
-        released: As in `OperatorRecorder`.
+        released: As in `AutogradView`.
         rules: Which rules it was written by, by the operator and whether it worked in place.
         beside: Of a gradient: its program with the results of its function.
         function: Of a gradient: the recording of the function that its run begins with, where that is known.

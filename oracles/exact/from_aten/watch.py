@@ -105,14 +105,14 @@ def differentiated(mode: Any) -> Iterator[None]:
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     @wraps(forward)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        fresh = tuple(mode.frozen(a) for a in args)
+        fresh = tuple(mode.entering_forward(a) for a in args)
         mode.depth += 1
         try:
             result = forward(*fresh, **kwargs)
         finally:
             mode.depth -= 1
         mode.mark(args[0] if args else None)
-        mode.spread(tensors_of(args), tensors_of(result))
+        mode.spread_marks(tensors_of(args), tensors_of(result))
         mode.attach(tensors_of(args), tensors_of(result))
         return result
 
@@ -248,7 +248,7 @@ class Watch(DispatchMode):
         self.lines.append((RETURNED, self.notes.told(tensors)))
         return tensors
 
-    def frozen(self, value: Any) -> Any:
+    def entering_forward(self, value: Any) -> Any:
         """An argument as a custom function's forward gets it."""
         return value
 
@@ -257,7 +257,7 @@ class Watch(DispatchMode):
         if getattr(ctx, "non_differentiable", None):
             self.notes.complete = False
 
-    def spread(self, operands: list[Tensor], results: list[Tensor]) -> None:
+    def spread_marks(self, operands: list[Tensor], results: list[Tensor]) -> None:
         """A custom function has made these results of these operands."""
 
     def attach(self, operands: list[Tensor], results: list[Tensor]) -> None:
