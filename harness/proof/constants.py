@@ -17,8 +17,9 @@ from typing import TypeAlias
 import numpy as np
 
 from harness.proof.absorbed import ABSORBED, absorbed, named, without
+from harness.proof.comparison import enclosed
 from harness.proof.evidence import Mask, Numbers
-from harness.proof.materiality import Resolution, enclosed
+from harness.proof.materiality import Resolution
 from harness.proof.question import Part, Question
 from harness.proof.truth import Posed, Truth
 from harness.verdicts import RIGHT, Verdict

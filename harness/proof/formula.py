@@ -15,10 +15,11 @@ from functools import partial
 import numpy as np
 from flint import arb
 
+from harness.proof.comparison import Comparison, enclosed, evaluated_as_narrowly
 from harness.proof.endings import tolerance
 from harness.proof.evidence import Mask, meets
 from harness.proof.flat import steps
-from harness.proof.materiality import Comparison, as_told, enclosed
+from harness.proof.materiality import explain, explain_by_others
 from harness.proof.nearness import known_to_meet, resolving
 from harness.proof.question import Question, ValueRule
 from harness.proof.sides import Side
@@ -113,11 +114,11 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
 
     compared = sides()
     try:
-        compared.explain(question.resolution)
+        explain(compared, question.resolution)
         derivative = question.derivative
         if len(question.active) > 1 and not (derivative.is_of_results or derivative.in_directions):
             for k, moving in enumerate(truth.wrt):
-                compared.with_others_rounded(k, partial(sides, truth.argument[moving]), question.resolution)
+                explain_by_others(compared, k, partial(sides, truth.argument[moving]), question.resolution)
     except Undecided as reason:
         return Formula(
             None, f"it differs, and whether written digits or rounded data explain that is open: {reason}"
@@ -176,12 +177,12 @@ def _enclosed(truth: Truth, program: Recording, question: Question) -> tuple[lis
         if within is None:
             raise
         found = refine(within, program.values, BITS, question.limits)
-        if any(map(_is_hull, found, truth.enclosures)):
+        if any(map(_is_wider_than_truth, found, truth.enclosures)):
             raise
         return found, replace(program, program=within)
 
 
-def _is_hull(e: Enclosure, t: Enclosure) -> bool:
+def _is_wider_than_truth(e: Enclosure, t: Enclosure) -> bool:
     """Whether there is an element of which E says less than T."""
     size = float(np.max(np.abs(t.mid), initial=0.0)) or 1.0
     return bool(np.any(~t.wide & ~(e.radius <= NARROW * size)))
@@ -278,7 +279,7 @@ def _at_moved(
 ) -> list[Enclosure]:
     """T by its program with other numbers, told where T is: as a limit, where T is one."""
     with KINKS.collected() as kinks, LOST.collected() as lost:
-        hulls = as_told(program, inputs, truth.enclosures)
+        hulls = evaluated_as_narrowly(program, inputs, truth.enclosures)
     if lost or any(map(_has_lost, hulls, truth.enclosures)):
         with KINKS.collected():
             return enclosed(slopes_around(program, inputs, truth.wrt, [h.balls for h in hulls], BITS))

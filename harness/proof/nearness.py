@@ -29,7 +29,7 @@ def known_to_meet(one: Enclosure, other: Enclosure) -> Mask:
     return np.isfinite(one.radius) & np.isfinite(other.radius) & meeting(one, other)
 
 
-def are_told(e: Enclosure) -> bool:
+def are_narrow_enough(e: Enclosure) -> bool:
     """Whether an enclosure is narrow enough that a move by an ulp is seen."""
     return bool((e.radius <= RESOLVED * np.max(np.abs(e.mid), initial=0.0)).all())
 

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from harness.inputs.points import is_hermitian
-from harness.proof.materiality import enclosed
+from harness.proof.comparison import enclosed
 from harness.proof.nearness import known_to_meet
 from harness.proof.probes import differing
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest

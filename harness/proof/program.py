@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.proof.comparison import enclosed
 from harness.proof.evidence import FEW_DIGITS, KEPT, LENT, Allowed, Evidence, budget, distance
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Resolution, enclosed
+from harness.proof.materiality import Resolution
 from harness.proof.nearness import known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest, ValueRule

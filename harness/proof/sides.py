@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.proof.nearness import are_told
+from harness.proof.nearness import are_narrow_enough
 from harness.proof.symmetry import made_symmetric
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
@@ -53,16 +53,18 @@ class Side:
     def is_rough(self) -> bool:
         """Whether few bits leave it wide, and more do not: no kink. Literals as balls would meet anything."""
         program, inputs = self.given.program, self.with_literals(lambda ball, dtype: ball)
-        if self._are_told(evaluate_quickly(program, inputs, BITS)):
+        if self._keeps_narrow(evaluate_quickly(program, inputs, BITS)):
             return False
         try:
-            return self._are_told(evaluate(program, inputs, MORE * BITS))
+            return self._keeps_narrow(evaluate(program, inputs, MORE * BITS))
         except Undecided:
             return False
 
-    def _are_told(self, found: Sequence[Array | Pairs]) -> bool:
+    def _keeps_narrow(self, found: Sequence[Array | Pairs]) -> bool:
         pairs = zip(found, self.outputs, strict=True)
-        return all(are_told(Enclosure(one, BITS)) or not are_told(known) for one, known in pairs)
+        return all(
+            are_narrow_enough(Enclosure(one, BITS)) or not are_narrow_enough(known) for one, known in pairs
+        )
 
     @cached_property
     def rounded_data(self) -> list[str]:

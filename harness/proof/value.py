@@ -8,10 +8,11 @@ from functools import cache, partial
 
 import numpy as np
 
+from harness.proof.comparison import Comparison, evaluated_as_narrowly
 from harness.proof.evidence import Evidence, Mask
 from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
-from harness.proof.materiality import Comparison, as_told
+from harness.proof.materiality import explain
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
 from harness.proof.sides import Side
@@ -182,7 +183,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
     spec, true = posed.forward, posed.values
 
     def again(other: Program, inputs: Sequence[Array], asked: Sequence[Mask]) -> list[Enclosure]:
-        return as_told(other, inputs, true)
+        return evaluated_as_narrowly(other, inputs, true)
 
     try:
         found = refine(program.program, program.values, BITS, question.limits, quickly=True)
@@ -192,7 +193,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
             [v.dtype for v in spec.program.outputs],
             again, again,
         )  # fmt: skip
-        compared.explain(question.resolution)
+        explain(compared, question.resolution)
     except ExactError:
         return [""] * len(true)
     if not all(a.all() for a in compared.agrees) and (written := program.as_written()):
