@@ -12,7 +12,7 @@ from harness.subject.contents import Place, parts, put, read, said
 from harness.subject.copies import Copies, is_near, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.moving import is_trained
-from harness.subject.pairs import no_arrays
+from harness.subject.pairs import non_arrays_with_gradients
 
 
 def with_floats(copies: Copies, inputs: Sequence[Array], is_constant: Callable[[Place], bool]) -> None:
@@ -20,7 +20,7 @@ def with_floats(copies: Copies, inputs: Sequence[Array], is_constant: Callable[[
     ran = copies.new()
     out = copies.run(ran, inputs)
     pull(ran, ones(out))
-    for place, gradient in no_arrays(ran):
+    for place, gradient in non_arrays_with_gradients(ran):
         value, left = read(copies.layer, place), read(ran, gradient)
         if is_constant(place) or not np.any(left) or not _is_apart(copies.layer, value):
             continue

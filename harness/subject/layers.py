@@ -17,8 +17,8 @@ import numpy as np
 from harness.subject.contents import is_floating, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
-from harness.subject.finding import Finding
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
+from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 
@@ -93,10 +93,10 @@ class Layer:
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
         if self.refused:
             return
-        seen = Finding(self._copies, inputs, {*constants}).look()
+        facts = ParameterSearch(self._copies, inputs, {*constants}).look()
         self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
-        self.is_loss, self.faults = seen.is_loss, seen.faults
-        if seen.is_data and any(self.moves):
+        self.is_loss, self.faults = facts.is_loss, facts.faults
+        if facts.is_data and any(self.moves):
             self.moves = (False,) * len(self.moves)
             self.notes["backward returns None, so the input is taken for data and is not compared"] = None
         if self._copies.layer is not layer and not self._copies.are_alike(inputs):

@@ -30,7 +30,7 @@ from harness.subject.moving import (
     writable,
     written_over,
 )
-from harness.subject.pairs import collected, no_arrays, paired
+from harness.subject.pairs import collected, non_arrays_with_gradients, paired
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.program import FLOATS
@@ -144,7 +144,7 @@ class Network:
         arrays = {place: array for place, array in self._contents.arrays.items() if id(array) not in known}
         held = {id(read(ran, place)) for place in arrays}
         held |= set(map(id, self._contents.floats(ran).values()))
-        beside = {p.place: p.gradients[0] for p in paired(ran, held)} | dict(no_arrays(ran))
+        beside = {p.place: p.gradients[0] for p in paired(ran, held)} | dict(non_arrays_with_gradients(ran))
         places = [
             place for place, array in arrays.items()
             if isinstance(array, np.ndarray) and self._moves(x, out, {id(array): moved, **still})

@@ -106,7 +106,7 @@ def listed(ran: Any) -> list[Parameter]:
             "gradients under the same keys, or in the same order"
         )
     keys, held = leaves(own), leaves(grads)
-    ways = {way: _way_to_gradient(way, held) for way in keys}
+    ways = {way: _gradient_key(way, held) for way in keys}
     without = [way for way, found in ways.items() if found is None]
     if without:
         lacking = ", ".join(way[0].said[1:-1] if len(way) == 1 else said(way) for way in without)
@@ -126,7 +126,7 @@ def listed(ran: Any) -> list[Parameter]:
     return list(found.values())
 
 
-def _way_to_gradient(way: Way, held: Mapping[Way, Any]) -> Way | None:
+def _gradient_key(way: Way, held: Mapping[Way, Any]) -> Way | None:
     """Where the gradients have that of a parameter: under its key, or under what its gradient is called."""
     key = way[-1].key
     forms = [key, *(_called(key, {}) if isinstance(key, str) else ())]
@@ -197,7 +197,7 @@ def _is_inside(place: Place, other: Place) -> bool:
     return place[: len(other)] == other
 
 
-def no_arrays(ran: Any) -> Iterator[tuple[Place, Place]]:
+def non_arrays_with_gradients(ran: Any) -> Iterator[tuple[Place, Place]]:
     """What stands beside a gradient of its shape and is neither a floating array nor a float, and that.
 
     Integers, arrays of them, and lists and tuples of numbers are such.
@@ -243,7 +243,7 @@ def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]
     held = [name for name, step in here.items() if id(holder.parts[step]) in candidates]
     pairs = [(name, other) for name in held if (other := _beside(name, here, holder.parts))]
     if not pairs:
-        pairs = list(_of_one(held, here, holder.parts))
+        pairs = list(_single_parameter(held, here, holder.parts))
     yield from (((*holder.place, here[name]), (*holder.place, here[other])) for name, other in pairs)
     of_gradients = {other for name in here for other in _called(name, here)} | {GRADIENTS, "gradients"}
     for name, step in here.items():
@@ -280,7 +280,7 @@ def _called(name: str, here: Names) -> list[str]:
     return [*private, *(form.format(name) for form in forms), *more]
 
 
-def _of_one(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
+def _single_parameter(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
     """The number and the gradient of an object that is one parameter."""
     for gradient in (name for name in OF_ONE if name in here and is_floating(parts[here[name]])):
         shape = parts[here[gradient]].shape

@@ -13,7 +13,13 @@ TOOLS = {"_pytest", "pytest", "hypothesis", "pandas", "sympy", "mpmath", "matplo
 COMPILERS = {"numba", "llvmlite", "triton", "cffi"}
 NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS | COMPILERS
 # Ours: what computes, and what looks at an object before it runs.
-OWN = ("oracles.exact", "harness.subject.state", "harness.subject.finding", "harness.subject.pairs")
+OWN = (
+    "oracles.exact",
+    "harness.subject.state",
+    "harness.subject.parameter_search",
+    "harness.subject.not_compared",
+    "harness.subject.pairs",
+)
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Where our own files lie, as the beginnings of their paths: a message names no line of these.
 OURS = (

@@ -6,7 +6,7 @@ else moves the result, or looks like a gradient, is a fault: it would not be com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,6 @@ import numpy as np
 
 from harness.subject import moving
 from harness.subject.contents import (
-    Attribute,
     Contents,
     Place,
     changed,
@@ -29,26 +28,25 @@ from harness.subject.copies import OUTPUT, Copies, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.integers import with_floats
 from harness.subject.moving import moved
+from harness.subject.not_compared import at_two_places, not_floating, without_gradients
 from harness.subject.pairs import (
     LOOKS_LIKE_A_GRADIENT,
     PARAMETERS,
     Parameter,
     collected,
     elsewhere,
-    is_gathered,
     leaves,
     listed,
     lists,
     name_of,
-    no_arrays,
+    non_arrays_with_gradients,
     paired,
 )
 from oracles.exact.program.program import FLOATS
-from oracles.exact.program.words import kind_of
 
 
 @dataclass(frozen=True)
-class Seen:
+class LayerFacts:
     """What the first run of a layer has shown, beside what it has told its copies.
 
     Attributes:
@@ -62,7 +60,7 @@ class Seen:
     faults: tuple[str, ...]
 
 
-class Finding:
+class ParameterSearch:
     """One look at a layer, at these inputs.
 
     Attributes:
@@ -77,18 +75,15 @@ class Finding:
         self._lists = lists(copies.layer)
         self._faults: list[str] = []
 
-    def look(self) -> Seen:
+    def look(self) -> LayerFacts:
         """Run once, and see what the parameters are, where their gradients are left, and what else moves.
 
         Raises:
             ValueError: A gradient has no parameter, a parameter has a dtype that is not allowed, or backward
                 returns more gradients than there are inputs.
         """
+        self._prepare()
         copies = self.copies
-        self._refuse_no_result()
-        copies.cleared = copies.clears and self._can_be_cleared()
-        self._initialise()
-        with_floats(copies, self.inputs, self._is_constant)
         ran = copies.new()
         start = Contents(ran)
         before = start.numbers()
@@ -100,7 +95,7 @@ class Finding:
             lambda ran, _: copies.run(ran, self.inputs),
             lambda ran, out: pull(ran, ones(out)),
         )
-        candidates, put = self._candidates(ran, start, changed(start, before) | by_forward, out)
+        candidates, put = self._candidate_ids(ran, start, changed(start, before) | by_forward, out)
         found = pull(ran, ones(out))
         after = Contents(ran)
         self._refuse_other_returns(found)
@@ -116,11 +111,7 @@ class Finding:
 
         copies.parameters = self._parameters(ran, candidates, is_trained)
         self._refuse_dtypes()
-        for parameter in copies.parameters:
-            if len(parameter.gradients) > 1:
-                copies.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
-            else:
-                self._say_two(parameter, elsewhere(ran, copies.layer, parameter))
+        self._see_gradients_twice(ran)
         left = {place for parameter in copies.parameters for place in parameter.gradients}
         own = list(map(id, copies.arrays))
         copies.gradients = [
@@ -133,17 +124,23 @@ class Finding:
         }
         old |= {id(read(ran, place)) for place in left}
         new = {place: array for place, array in after.arrays.items() if id(array) not in old}
-        for place, gradient in no_arrays(ran):
+        for place, gradient in non_arrays_with_gradients(ran):
             if not self._is_constant(place) and is_trained(place, gradient):
                 new.pop(gradient, None)
-                self._faults.append(
-                    f"{said(place)} is {_kind(read(ran, place))} and is not compared with {said(gradient)}: "
-                    "make it a floating array, or, if it is a constant, name it in "
-                    f"constants=[{said(place)!r}]"
-                )
+                self._faults.append(not_floating(place, read(ran, place), gradient))
         self._faults += self._not_compared(out, new, put, written)
         is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
-        return Seen(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
+        return LayerFacts(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
+
+    # -- before the run -----------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Let the copies be what is compared: cleared, initialised, and with floats for integers."""
+        copies = self.copies
+        self._refuse_no_result()
+        copies.cleared = copies.clears and self._can_be_cleared()
+        self._initialise()
+        with_floats(copies, self.inputs, self._is_constant)
 
     def _refuse_no_result(self) -> None:
         if self.copies.run(self.copies.contents.copied({}), self.inputs) is None:
@@ -151,8 +148,6 @@ class Finding:
                 f"{type(self.copies.layer).__name__}.forward returns None: let it return the result, or "
                 f"leave that in self.{OUTPUT}"
             )
-
-    # -- before the run -----------------------------------------------------------------------------------
 
     def _can_be_cleared(self) -> bool:
         """Whether its gradients can be cleared before its first backward."""
@@ -181,7 +176,7 @@ class Finding:
 
     # -- the parameters -----------------------------------------------------------------------------------
 
-    def _candidates(
+    def _candidate_ids(
         self, ran: Any, start: Contents, written: set[Place], out: Any
     ) -> tuple[set[int], set[Place]]:
         """What may be a parameter, by identity, once forward has run; and the places where forward has put
@@ -264,15 +259,19 @@ class Finding:
                 "attributes such as dW"
             )
 
-    def _say_two(self, parameter: Parameter, others: Iterable[Place]) -> None:
-        """Say that a gradient is at several places: what is in `grads` is what an optimiser takes."""
-        (compared,) = parameter.gradients
-        for place in others:
-            text = f"{said(place)} has other numbers than {said(compared)}, which alone is compared"
-            if is_gathered(place) and not is_gathered(compared):
-                self._faults.append(f"{text}: leave the gradient of {parameter.name} at one place")
-            else:
-                self.copies.notes[text] = None
+    def _see_gradients_twice(self, ran: Any) -> None:
+        """Note where a gradient is at several places: its own object's, or those of several layers."""
+        copies = self.copies
+        for parameter in copies.parameters:
+            if len(parameter.gradients) > 1:
+                copies.notes[f"{parameter.name} is shared: the sum of its gradients is compared"] = None
+                continue
+            for place in elsewhere(ran, copies.layer, parameter):
+                text, is_fault = at_two_places(parameter, place)
+                if is_fault:
+                    self._faults.append(text)
+                else:
+                    copies.notes[text] = None
 
     # -- what is left -------------------------------------------------------------------------------------
 
@@ -299,46 +298,8 @@ class Finding:
         if self._lists:
             return
         movers = [(place, array) for place, array in movers if not collected(place, put)]
-        for (place, _), hint in zip(movers, _hints(movers, left), strict=True):
-            name, own = said(place), f"d{name_of(place)}"
-            both = "put both in params and grads"
-            asked = f"leave its gradient in {own}, {both}"
-            if hint:
-                asked = f"is {said(hint)} its gradient? Call that {own}, {both}"
-                del left[hint]
-            elif not isinstance(place[-1], Attribute):
-                asked = "put it in params and its gradient in grads"
-            yield (
-                f"{name} moves the result and is not compared: {asked}, or, if it is a constant, name it in "
-                f"constants=[{name!r}]"
-            )
-        for place in left:
-            if len(place) == 1:
-                yield (
-                    f"{said(place)} looks like a gradient and is not compared: the layer has no parameter of "
-                    "that name"
-                )
+        yield from without_gradients(movers, left)
 
     def _is_constant(self, place: Place) -> bool:
         """Whether a place, or what leads to it, is one of the constants."""
         return any(said(place[:k]) in self.constants for k in range(1, len(place) + 1))
-
-
-def _hints(movers: Sequence[tuple[Place, Array]], left: Mapping[Place, Array]) -> list[Place | None]:
-    """Which gradient that was left may be that of each array: of its name at best, and of its shape."""
-    free = dict(left)
-    found: list[Place | None] = [None] * len(movers)
-    for named in (True, False):
-        for k, (place, array) in enumerate(movers):
-            alike = [p for p, g in free.items() if g.shape == array.shape]
-            if named:
-                alike = [p for p in alike if name_of(place).lower() in name_of(p).lower()]
-            if found[k] is None and alike:
-                found[k] = alike[0]
-                del free[alike[0]]
-    return found
-
-
-def _kind(value: Any) -> str:
-    dtype = getattr(value, "dtype", None)
-    return f"an array of {dtype}" if isinstance(value, np.ndarray) else kind_of(value)
