@@ -9,7 +9,7 @@ from contextlib import suppress
 import numpy as np
 from flint import arb
 
-from oracles.exact.enclose.by_core import ZEROS, by_core
+from oracles.exact.enclose.enclosed_by_core import ZEROS, enclosed_by_core
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
@@ -53,9 +53,9 @@ def refine(
     if beside:
         program = whole.giving(slice(len(whole.outputs) - beside))
     if quickly and not isolated:
-        quick = by_core(whole, inputs, bits, limits, work, active, beside)
+        quick = enclosed_by_core(whole, inputs, bits, limits, work, active, beside)
         if quick is None and len(program.equations) < len(whole.equations):
-            quick = by_core(program, inputs, bits, limits, work, active)
+            quick = enclosed_by_core(program, inputs, bits, limits, work, active)
         if isinstance(quick, int):
             if quick <= limits.bits and work.affords(program, quick):
                 now = first = quick

@@ -24,8 +24,8 @@ from oracles.exact.program.formats import FORMATS, ROUNDING_MODELS, format_of
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.sums import sizes_of
 from oracles.exact.program.program import Array, Program, Var
+from oracles.exact.rounding.attainable_by_core import attainable_by_core
 from oracles.exact.rounding.bound import bound
-from oracles.exact.rounding.by_core import by_core
 from oracles.exact.rounding.changes import Mask
 from oracles.exact.rounding.nearby import by_arb
 from oracles.exact.rounding.perturbed import Numbers, ends, half_ulps, perturb
@@ -120,10 +120,10 @@ def _sampled(
     work: Work | None,
 ) -> Sampled:
     """How far the truth moves in these ways, and where it is 0 in all."""
-    quick = by_core(program, inputs, steps, truth, tried, work)
+    quick = attainable_by_core(program, inputs, steps, truth, tried, work)
     if quick is None and len(program.outputs) > len(truth):
         program = program.giving(slice(len(truth)))  # it may be the others that are not decided
-        quick = by_core(program, inputs, steps, truth, tried, work)
+        quick = attainable_by_core(program, inputs, steps, truth, tried, work)
     return quick or by_arb(program, inputs, steps, truth, tried, bits, work)
 
 

@@ -18,7 +18,7 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plan import Plan
 from oracles.exact.core.plans import planned
 from oracles.exact.core.rules import rule
-from oracles.exact.enclose import by_core
+from oracles.exact.enclose import enclosed_by_core
 from oracles.exact.enclose import refine as refining
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.limits import Limits
@@ -179,10 +179,10 @@ def test_what_many_elements_want_of_rows_is_counted_before_it_is_written_down(fu
     assert found is None or found.cost < 2**24
 
 
-@pytest.mark.parametrize("cheap", [0, by_core.CHEAP])
+@pytest.mark.parametrize("cheap", [0, enclosed_by_core.CHEAP])
 def test_an_element_far_below_the_largest_is_known_in_its_own_digits_where_that_is_cheap(cheap, monkeypatch):
     """1 + tanh(-30) is 1e-26, of which a hundred bits of 1 tell five digits: few of its own, enough of 2."""
-    monkeypatch.setattr(by_core, "CHEAP", cheap)
+    monkeypatch.setattr(enclosed_by_core, "CHEAP", cheap)
     builder = Builder()
     x = builder.input((2,), "float64")
     program, given = builder.program([scalar("tanh", x) + 1.0]), [np.array([-30.0, 3.0])]

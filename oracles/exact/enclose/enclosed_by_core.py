@@ -36,7 +36,7 @@ PAIR_BITS = 106  # of the fast core
 ALIKE = 2.0**-10  # what 53 bits and 106 tell alike is no zero
 
 
-def by_core(
+def enclosed_by_core(
     program: Program,
     inputs: Sequence[Array],
     bits: int,
