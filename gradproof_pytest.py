@@ -198,7 +198,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 
 def _settings(config: pytest.Config) -> Any:
     """The drop-ins' settings, as the options say."""
-    settings = ours("harness.dropin.made").settings
+    settings = ours("harness.dropin.configuration").settings
     settings.strict, settings.fallback = config.option.gradproof_strict, config.option.gradproof_fallback
     settings.seed, settings.quiet = int(config.option.gradproof_seed), True
     return settings
@@ -253,9 +253,9 @@ class Checks:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self) -> Any:
         """Have the checks of the test kept, and not what was asked before: by a module's import, say."""
-        made: Any = sys.modules.get("harness.dropin.made")
-        if hasattr(made, "taken"):
-            made.taken()
+        kept: Any = sys.modules.get("harness.dropin.kept")
+        if hasattr(kept, "taken"):
+            kept.taken()
         before = os.environ.get(IN_TEST)
         os.environ[IN_TEST] = "1"
         try:
@@ -269,9 +269,9 @@ class Checks:
         """Hand what a test has checked to its report, which xdist carries to the session, and to JUnit."""
         report = yield
         if hasattr(sys.modules.get("harness.check"), "answered"):  # another project's harness has none
-            made = ours("harness.dropin.made")
-            taken = made.taken()
-            report.gradproof = found = [{**made.plain(one), "where": item.nodeid} for one in taken]
+            kept = ours("harness.dropin.kept")
+            taken = kept.taken()
+            report.gradproof = found = [{**kept.plain(one), "where": item.nodeid} for one in taken]
             if str(self._config.option.gradproof_report).endswith(PAGE):
                 report.gradproof_rows = ours("gradproof.page").rows_of(taken, item.nodeid)
             if baseline := self._config.pluginmanager.get_plugin(BASELINE):
@@ -432,7 +432,7 @@ def _stub(function: Any, name: str) -> Any:
     @functools.wraps(function)
     def swapped(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        ours("harness.dropin.made").keep_original(name, function)
+        ours("harness.dropin.originals").keep_original(name, function)
         if _active:
             _settings(_active[-1])
         return getattr(ours("harness.dropin"), name)(*args, **kwargs)

@@ -8,8 +8,9 @@ only where it is proven right, and the function does not move with what it holds
 be proven the original decides, and the check says so. `settings` change that.
 """
 
+from harness.dropin.configuration import GradientWarning, settings
 from harness.dropin.jax_checks import check_grads, check_jvp, check_vjp
-from harness.dropin.made import GradientWarning, Made, settings
+from harness.dropin.made import Made
 from harness.dropin.torch_checks import gradcheck, gradgradcheck
 
 __all__ = [

@@ -16,21 +16,11 @@ from typing import Any
 import numpy as np
 
 from harness.check import check_gradient
+from harness.dropin.configuration import note_unused, settings
+from harness.dropin.decide import Answer, answer_of, decide
 from harness.dropin.held import as_differences_see
-from harness.dropin.made import (
-    LOOSE,
-    Answer,
-    answer_of,
-    calling_originals,
-    decide,
-    is_inside,
-    note_unused,
-    original,
-    outcome,
-    probes_of,
-    settings,
-    unheard,
-)
+from harness.dropin.originals import LOOSE, calling_originals, is_inside, original, outcome
+from harness.dropin.proofs import probes_of, unheard
 from harness.result import GradientError, Result
 from harness.subject.derivative import FORWARD, MAX_ORDER, REVERSE
 from harness.subject.state import unchanged

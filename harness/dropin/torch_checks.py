@@ -13,7 +13,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from harness.dropin.made import LOOSE, decide, is_inside, note_unused, original, outcome, settings, unheard
+from harness.dropin.configuration import note_unused, settings
+from harness.dropin.decide import decide
+from harness.dropin.originals import LOOSE, is_inside, original, outcome
+from harness.dropin.proofs import unheard
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE
 from harness.subject.state import unchanged

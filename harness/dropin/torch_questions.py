@@ -11,8 +11,9 @@ import numpy as np
 
 from harness.check import check_gradient
 from harness.directions import in_arguments_alone
+from harness.dropin.decide import Answer, answer_of
 from harness.dropin.held import as_differences_see, digits_of
-from harness.dropin.made import Answer, answer_of, probes_of, unheard
+from harness.dropin.proofs import probes_of, unheard
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE, signed
 from harness.verdicts import Standing

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from harness import dropin
+from harness.dropin import decide
 
 GradcheckError = torch.autograd.gradcheck.__globals__["GradcheckError"]
 # What the originals warn of, of small arguments and with the first dual number.
@@ -16,8 +17,9 @@ USUAL = [
 
 def own_settings(monkeypatch, quiet=True):
     """Fresh settings, in place of the drop-ins' own."""
-    fresh = dropin.made.Settings(quiet=quiet)
-    for module in (dropin, dropin.made, dropin.torch_checks, dropin.jax_checks):
+    fresh = dropin.configuration.Settings(quiet=quiet)
+    checkers = (dropin.torch_checks, dropin.jax_checks)
+    for module in (dropin, dropin.configuration, dropin.kept, decide, *checkers):
         monkeypatch.setattr(module, "settings", fresh)
     return fresh
 

@@ -7,7 +7,7 @@ import torch.testing._internal.common_utils
 import gradproof.session
 import harness.layers
 import harness.report.delivery
-from harness.dropin.made import settings
+from harness.dropin.configuration import settings
 
 # A session inside this process forgets what it has imported, and what is compiled cannot be loaded twice.
 LOADED = (jax.test_util, torch.testing, gradproof.session, harness.layers, harness.report.delivery)

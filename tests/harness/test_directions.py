@@ -12,7 +12,8 @@ from jax import lax
 from gradproof import check_gradient
 from harness.directions import DIRECTION
 from harness.dropin import check_grads, gradgradcheck
-from harness.dropin.made import original, settings
+from harness.dropin.configuration import settings
+from harness.dropin.originals import original
 from tests.meta.adversarial.test_marked import Double
 
 GradcheckError = importlib.import_module("torch.autograd.gradcheck").GradcheckError

@@ -12,7 +12,7 @@ import torch
 
 from harness import check_gradient, dropin, exact_gradient
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
-from harness.dropin.made import Answer, answer_of
+from harness.dropin.decide import Answer, answer_of
 from harness.proof.evidence import OUTSIDE, budget
 from harness.proof.judge import Judgement
 from harness.proof.question import Part
@@ -262,7 +262,7 @@ def test_an_unknown_option_is_the_originals_error(name):
 
 @pytest.mark.parametrize("name", ["gradcheck", "gradgradcheck", "check_grads", "check_vjp", "check_jvp"])
 def test_the_parameters_are_the_originals_with_their_defaults(name):
-    theirs = inspect.signature(dropin.made.original(name)).parameters
+    theirs = inspect.signature(dropin.originals.original(name)).parameters
     own = inspect.signature(getattr(dropin, name)).parameters
     for parameter in own.values():
         if parameter.kind is not parameter.VAR_KEYWORD:

@@ -13,7 +13,7 @@ import torch
 from torch.testing._internal.logging_tensor import LoggingTensor
 
 from harness import dropin
-from harness.dropin.made import original
+from harness.dropin.originals import original
 from tests.harness.originals import leaf, own_settings
 
 CALLS = 0

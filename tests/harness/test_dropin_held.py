@@ -9,7 +9,9 @@ import torch
 
 from harness import dropin
 from harness.dropin import check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
-from harness.dropin.made import original, probes_of
+from harness.dropin.decide import AS_DIFFERENCES
+from harness.dropin.originals import original
+from harness.dropin.proofs import probes_of
 from harness.proof.question import Probe
 from harness.subject.derivative import FORWARD, REVERSE
 from oracles.exact.program.errors import Undecided
@@ -339,7 +341,7 @@ def test_a_gradient_that_counts_on_what_is_held_constant_is_the_original_s_busin
     assert gradcheck(energy, (x,))
     check_grads(energy_in_jax, (jnp.array([0.5, -1.5, 0.25]),), order=1, modes="rev")
     for made in settings.made:
-        assert (made.verdict, made.unproven) == ("wrong", dropin.made.AS_DIFFERENCES)
+        assert (made.verdict, made.unproven) == ("wrong", AS_DIFFERENCES)
     assert len(settings.made) == 2
     with pytest.raises(GradcheckError):
         gradcheck(lambda x: energy(x, lambda x: 1.5 * x - 0.5 * x.detach()), (x,))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
-from harness.dropin.made import original
+from harness.dropin.originals import original
 from harness.verdicts import Verdict
 from tests.harness.originals import USUAL, GradcheckError, leaf, own_settings
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from jax.test_util import check_grads
 
-from harness.dropin.made import original
+from harness.dropin.originals import original
 from harness.result import Result
 from harness.verdicts import Verdict
 from oracles.frameworks.in_torch import as_tensor

@@ -13,7 +13,7 @@ import torch
 from jax.test_util import check_grads
 
 import harness
-from harness.dropin.made import original
+from harness.dropin.originals import original
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.formats import FORMATS
 from tests.power import functions, reference_rules

@@ -12,8 +12,7 @@ import pytest
 from rich.style import Style
 
 from harness import verdicts
-from harness.dropin import made
-from harness.dropin.made import Answer, answer_to
+from harness.dropin.decide import Answer, answer_to
 from harness.proof.evidence import BUDGET, budget
 from harness.verdicts import (
     ALLOWABLE,
@@ -122,7 +121,7 @@ def test_a_verdict_that_a_drop_in_does_not_know_does_not_type_check(tmp_path):
     assert re.search(r"    NONE = \(", source)
     for name, text in (("before", source), ("after", re.sub(r"    NONE = \(", SLOPPY, source))):
         (tmp_path / f"verdict_{name}.py").write_text(text)
-        match = "\n\n".join(inspect.getsource(one) for one in (made.Answer, answer_to))
+        match = "\n\n".join(inspect.getsource(one) for one in (Answer, answer_to))
         head = "from enum import Enum, auto\nfrom typing import assert_never\n"
         (tmp_path / f"{name}.py").write_text(f"{head}from verdict_{name} import Verdict\n\n\n{match}")
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir=.cache", "before.py", "after.py"]

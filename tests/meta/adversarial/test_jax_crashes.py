@@ -209,7 +209,7 @@ def test_orders_that_are_the_originals_do_not_ask_again(monkeypatch):
     from jax._src import public_test_util
 
     def inner(*args, **options):
-        from harness.dropin.made import is_inside
+        from harness.dropin.originals import is_inside
 
         assert is_inside()
 

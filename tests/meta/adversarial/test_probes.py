@@ -13,7 +13,7 @@ import torch
 
 from harness import check_gradient, check_layer
 from harness.dropin import gradcheck
-from harness.dropin.made import GradientWarning, settings
+from harness.dropin.configuration import GradientWarning, settings
 from harness.proof import probed
 from harness.proof.question import Probe
 from harness.verdicts import Verdict
