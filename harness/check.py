@@ -10,13 +10,13 @@ from typing import Any, Literal, ParamSpec
 
 from harness.accepted import Upstream, accepted, known_findings, warn
 from harness.answers import answer_beside, answers, without_numbers
+from harness.asked import Asked
 from harness.asking import question_of
 from harness.directions import asks_in_directions, in_directions
 from harness.inputs.points import points
-from harness.proof.evidence import budget
 from harness.proof.materiality import Resolution
-from harness.proof.question import Answer, Probe, Question, UnderTest, ValueRule
-from harness.result import Fixed, GradientError, Result
+from harness.proof.question import Answer, Question, UnderTest, ValueRule
+from harness.result import GradientError, Result
 from harness.subject import given
 from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
@@ -133,7 +133,10 @@ def check_gradient(
     Raises:
         ValueError: An argument of this function is not what it must be.
     """
-    asked = Probe.chosen(probes)
+    asked = Asked.of(
+        seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,
+        probes=probes, resolution=resolution, upstream=upstream, known=known,
+    )  # fmt: skip
     derivative = Derivative.of(mode, order)
     given.function("f", f)
     by_hand = {"vjp": vjp, "residual_vjp": residual_vjp, "grad": grad}
@@ -151,14 +154,10 @@ def check_gradient(
         )
     if grad and cotangent is not None:
         raise ValueError("grad and cotangent are both given; a gradient that takes one is passed as vjp=")
-    finest = given.choice("resolution", resolution, Resolution)
-    becomes = given.choice("upstream", upstream, Upstream)
-    samples, seed = given.integer("samples", samples), given.integer("seed", seed)
-    inputs = given.integer("search", search)
     count = None if threads is None else given.integer("threads", threads, 1)
-    seconds, keywords = given.number("seconds", seconds), given.mapping("kwargs", kwargs)
-    allowed = budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost))
-    result = partial(Result, subject=_name(vjp or residual_vjp or grad or f), seed=seed, allowed=allowed)
+    keywords = given.mapping("kwargs", kwargs)
+    subject = _name(vjp or residual_vjp or grad or f)
+    result = partial(Result, subject=subject, seed=asked.seed, allowed=asked.allowed)
     backward = vjp or residual_vjp or (WithoutCotangent(grad) if grad else None)
     try:
         function = First(f) if residual_vjp else f
@@ -179,16 +178,17 @@ def check_gradient(
         of_target = partial(under_test, derivative=derivative, backward=backward, compiled=jit)
         tested = of_target(target)
     except (Unsupported, Undecided) as reason:
-        return accepting(result((without_numbers(reason, "given"),)), known, becomes)
+        return accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
     asked_of = partial(
-        question_of, derivative=derivative, specification=spec or surrogate, cotangent=cotangent, seed=seed,
-        allowed=allowed, limits=replace(LIMITS, seconds=seconds, raised_by=("seconds",)),
+        question_of, derivative=derivative, specification=spec or surrogate, cotangent=cotangent,
+        seed=asked.seed, allowed=asked.allowed, limits=asked.limits,
         linear=grad is None or len(derivative.steps) > 1,
         value=ValueRule.NEAR if spec else ValueRule.FREE if surrogate else ValueRule.NOTED,
-        probes=asked, resolution=finest,
+        probes=asked.probes, resolution=asked.resolution,
     )  # fmt: skip
     question = asked_of(target)
-    beside = list(points(target, boundary, samples, seed)) if boundary is not False or samples else []
+    others = boundary is not False or asked.samples
+    beside = list(points(target, boundary, asked.samples, asked.seed)) if others else []
     with in_threads(count):
         found = answers(
             question, tested, target, result, beside, lambda other: (asked_of(other), of_target(other))
@@ -196,19 +196,19 @@ def check_gradient(
         if asks_in_directions(found, target, derivative, backward):
             of_order = partial(under_test, target, backward=backward, compiled=jit)
             found = in_directions(question, of_order, target, found, beside)
-        if inputs:
+        if asked.search:
             from harness.search.paste import of_function
 
             told = {
                 **by_hand, "spec": spec, "surrogate": surrogate, "argnums": argnums, "bits_lost": bits_lost,
                 "mode": None if mode == "reverse" else mode,
-                "order": None if order == 1 else order, "seed": seed or None, "jit": jit or None,
+                "order": None if order == 1 else order, "seed": asked.seed or None, "jit": jit or None,
             }  # fmt: skip
             options = {name: value for name, value in told.items() if value is not None}
             found = searching(
-                found, question, tested, target, inputs, partial(of_function, f, target, options)
+                found, question, tested, target, asked.search, partial(of_function, f, target, options)
             )
-        return accepting(found, known, becomes)
+        return accepting(found, known, asked.upstream)
 
 
 def _target_again(

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal
 
 import numpy as np
 
 from harness.accepted import Upstream
 from harness.answers import answers, without_numbers
+from harness.asked import Asked
 from harness.asking import question_of
 from harness.check import accepting, asserting, searching
 from harness.inputs.points import points
-from harness.proof.evidence import Allowed, budget
 from harness.proof.materiality import Resolution
 from harness.proof.question import Part, Probe, Question, ValueRule
-from harness.result import Fixed, Result
+from harness.result import Result
 from harness.subject import given
 from harness.subject.derivative import Array, Derivative
 from harness.subject.layers import Layer
@@ -25,7 +25,6 @@ from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
 from harness.verdicts import Verdict
-from oracles.exact.enclose.limits import Limits
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import FLOATS
@@ -104,7 +103,10 @@ def check_layer(
         ValueError: The object is no layer, or holds what cannot be copied, or an argument is not what it must
             be.
     """
-    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
+    asked = Asked.of(
+        seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,
+        probes=probes, resolution=resolution, upstream=upstream, known=known,
+    )  # fmt: skip
     keywords = given.mapping("options", options)
     inputs = _inputs(x)
     for array in inputs:
@@ -123,44 +125,6 @@ def check_layer(
         meant = partial(_with_target, spec, len(inputs), t) if spec else None
         told = {"spec": spec, "options": options, "constants": constants or None}
         return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", (t,), told)
-
-
-class Asked(NamedTuple):
-    """What is asked of the gradients of an object, whatever it is."""
-
-    seed: int
-    limits: Limits
-    allowed: Allowed
-    boundary: bool | Sequence[str]
-    samples: int
-    search: int
-    probes: tuple[Probe, ...]
-    resolution: Resolution
-    upstream: Upstream
-    known: Any
-
-    @classmethod
-    def of(
-        cls, seed: Any, bits_lost: Any, seconds: Any, boundary: Any, samples: Any, search: Any,
-        probes: Any, resolution: Any, upstream: Any, known: Any,
-    ) -> Self:  # fmt: skip
-        """As users say it, in the order of the arguments of `check_layer`.
-
-        Raises:
-            ValueError: One is not what it must be.
-        """
-        return cls(
-            given.integer("seed", seed),
-            replace(LIMITS, seconds=given.number("seconds", seconds), raised_by=("seconds",)),
-            budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost)),
-            boundary,
-            given.integer("samples", samples),
-            given.integer("search", search),
-            Probe.chosen(probes),
-            given.choice("resolution", resolution, Resolution),
-            given.choice("upstream", upstream, Upstream),
-            known,
-        )
 
 
 def judged(

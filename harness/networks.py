@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.accepted import Upstream
+from harness.asked import Asked
 from harness.check import asserting
-from harness.layers import Asked, judged
+from harness.layers import judged
 from harness.proof.materiality import Resolution
 from harness.result import Result
 from harness.subject import given
@@ -73,7 +74,10 @@ def check_network(
         ValueError: The object is no network, or holds what cannot be copied, or an argument is not what it
             must be.
     """
-    asked = Asked.of(seed, bits_lost, seconds, boundary, samples, search, probes, resolution, upstream, known)
+    asked = Asked.of(
+        seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,
+        probes=probes, resolution=resolution, upstream=upstream, known=known,
+    )  # fmt: skip
     keywords, array = given.mapping("options", options), np.asarray(x)
     with seeded_chance():
         own = Network(net, array, t, keywords, asked.seed)
