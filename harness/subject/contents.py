@@ -17,6 +17,7 @@ import numpy as np
 from numpy.lib import stride_tricks
 
 from harness.subject.derivative import Array
+from oracles.exact.program.containers import built_in_kind, items_of
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import attribute, attributes
 from oracles.exact.program.words import kind_of
@@ -119,15 +120,13 @@ def holders(thing: Any, numbers: bool = False) -> Iterator[Holder]:
 
 
 def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:
-    kind = type(item)  # what is derived from a container may answer otherwise, or not at all
-    if issubclass(kind, dict):
-        return {Item(key): part for key, part in dict.items(item) if type(part) not in plain}
-    for base in (list, tuple, deque):
-        if issubclass(kind, base):
-            return {Item(k): part for k, part in enumerate(base.__iter__(item)) if type(part) not in plain}
+    kind = type(item)
+    if issubclass(kind, dict | list | tuple | deque):
+        inside = items_of(built_in_kind(kind), item)
+        return {Item(key): part for key, part in inside if type(part) not in plain}
     if is_of_objects(item):
         return {Item(place if place[1:] else place[0]): part for place, part in np.ndenumerate(item)}
-    slots = [vars(kind).get("__slots__", ()) for kind in type(item).__mro__]
+    slots = [vars(base).get("__slots__", ()) for base in kind.__mro__]
     names = [name for own in slots for name in ([own] if isinstance(own, str) else own)]
     held = {name: part for name in names if (part := attribute(item, name)) is not None}
     held |= attributes(item) or {}

@@ -25,6 +25,7 @@ from harness.subject.contents import (
     read,
     said,
 )
+from oracles.exact.program.containers import built_in_kind, items_of
 from oracles.exact.program.words import kind_of
 
 PARAMETERS, GRADIENTS = "params", "grads"
@@ -306,9 +307,8 @@ def leaves(container: Any, outer: tuple[int, ...] = ()) -> dict[Way, Any]:
 def _items(container: Any) -> dict[Any, Any]:
     if isinstance(container, dict):
         return container
-    for base in (list, tuple):  # what is derived from it may answer otherwise, or not at all
-        if issubclass(type(container), base):
-            return dict(enumerate(base.__iter__(container)))
+    if issubclass(type(container), list | tuple):
+        return dict(items_of(built_in_kind(type(container)), container))
     return dict(enumerate(container)) if is_of_objects(container) and container.ndim == 1 else {}
 
 

@@ -15,13 +15,13 @@ from oracles.exact.from_numpy.libraries.distributions import distribution
 from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
 from oracles.exact.program.code_names import names_in
+from oracles.exact.program.containers import built_in_kind, items_of
 from oracles.exact.program.reach import (
     LARGE,
     Reach,
     Successors,
     attribute,
     attributes,
-    built_in,
     cells,
 )
 from oracles.exact.program.trees import Derived
@@ -48,7 +48,7 @@ class Place(NamedTuple):
         if isinstance(self.where, dict):
             return dict.get(self.where, self.name)
         if isinstance(self.where, list | deque):
-            base = built_in(self.where)
+            base = built_in_kind(type(self.where))
             return base.__getitem__(self.where, self.name) if self.name < base.__len__(self.where) else None
         if isinstance(self.where, type):
             return vars(self.where).get(self.name)
@@ -117,12 +117,11 @@ class Search(Reach):
             if id(kind) in PLACELESS:
                 continue
             if issubclass(kind, list | dict | deque) and id(item) not in seen:
-                base = built_in(item)
+                base = built_in_kind(kind)
                 if base.__len__(item) <= LARGE:
                     seen.add(id(item))
                     self._keep(item, base)
-                    pairs = dict.items(item) if base is dict else enumerate(base.__iter__(item))
-                    yield from _entries(item, pairs, replacer_for)
+                    yield from _entries(item, items_of(base, item), replacer_for)
             if kind is list or kind is dict or kind is deque:
                 continue
             if kind is types.FunctionType:
@@ -176,7 +175,7 @@ class Search(Reach):
         """Put back, in what was found, each entry that has come to hold something traced."""
         for found, before in self._before.values():
             if isinstance(found, list | deque):
-                base = built_in(found)
+                base = built_in_kind(type(found))
                 if not _is_same(base.__iter__(found), before) and traced(found):
                     base.clear(found)
                     base.extend(found, before)

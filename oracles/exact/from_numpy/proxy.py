@@ -30,7 +30,7 @@ from oracles.exact.from_numpy.stand_ins import Function, Module, Ufunc
 from oracles.exact.from_numpy.substitutes import Substitutes
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.from_numpy.writes import writable
-from oracles.exact.program.reach import built_in
+from oracles.exact.program.containers import built_in_kind, values_of
 from oracles.exact.program.user_modules import OURS
 from oracles.exact.program.whole import whole
 
@@ -156,6 +156,5 @@ def _is_data(value: Any) -> bool:
 def _is_ours(tree: Any) -> bool:
     """Whether something in it is of the recording alone."""
     if issubclass(type(tree), list | tuple | dict | deque):
-        base = built_in(tree)
-        return any(map(_is_ours, dict.values(tree) if base is dict else base.__iter__(tree)))
+        return any(map(_is_ours, values_of(built_in_kind(type(tree)), tree)))
     return is_traced(tree) or type(tree) in (Held, Module, Function, Ufunc, Number, Distribution, Frozen)

@@ -32,9 +32,10 @@ from oracles.exact.from_numpy.stand_ins import (
 )
 from oracles.exact.from_numpy.tape import Tape
 from oracles.exact.from_numpy.writes import Writable
+from oracles.exact.program.containers import CONTAINERS
 from oracles.exact.program.identity import by_identity
 from oracles.exact.program.program import Array
-from oracles.exact.program.reach import CONTAINERS, PLAIN, attribute
+from oracles.exact.program.reach import PLAIN, attribute
 from oracles.exact.program.registered import registered_functions
 
 MODULES = (np, np.lib, stride_tricks, np.linalg, np.fft, np.emath)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.code_names import BY_NAME, names_in, names_of_code, words_in
+from oracles.exact.program.containers import CONTAINERS, built_in_kind, values_of
 from oracles.exact.program.trees import Derived
 from oracles.exact.program.user_modules import is_user
 
@@ -32,7 +33,6 @@ HOLDERS = (
 NAMING = frozenset({"__module__", "__qualname__", "__doc__"})  # what a class is called is no name for code
 PLAIN = (str, bytes, int, float, complex, type(None), np.generic)  # what leads nowhere and does not change
 BOUND = (types.BuiltinMethodType, types.MethodWrapperType)  # of a list, a variable of a context, ...
-CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
 IMPORTING = frozenset({"import_module", "__import__"})
 GETTERS = (operator.attrgetter, operator.methodcaller)
 FINDERS = {
@@ -114,7 +114,7 @@ class Reach:
         if kind in GETTERS:
             return lambda item: [*item.__reduce__()]
         if issubclass(kind, CONTAINERS):
-            return functools.partial(_elements, _built_in(kind))
+            return functools.partial(_elements, built_in_kind(kind))
         if kind is types.FunctionType:
             return self._of_function
         if issubclass(kind, type):
@@ -334,16 +334,7 @@ def _elements(base: Any, container: Any) -> list[Any]:
     """What a container of a kind of Python's, or derived from it, holds; nothing of a large one."""
     if base.__len__(container) > LARGE:
         return []
-    return list(dict.values(container) if base is dict else base.__iter__(container))
-
-
-def built_in(container: Any) -> Any:
-    """The kind of Python's that a container is: its own methods may answer otherwise, or not at all."""
-    return _built_in(type(container))
-
-
-def _built_in(kind: type) -> Any:
-    return next(base for base in CONTAINERS if issubclass(kind, base))
+    return list(values_of(base, container))
 
 
 def cells(function: types.FunctionType) -> list[types.CellType]:
