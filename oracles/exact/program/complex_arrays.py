@@ -20,11 +20,11 @@ from oracles.exact.program.complex import (
     parts,
     squared_size,
 )
-from oracles.exact.program.factorizations import away_from
+from oracles.exact.program.factorizations import away_from, exchanged
 from oracles.exact.program.primitives import least_squares, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum, reshape
-from oracles.exact.program.primitives.orders import argmax, take_along
+from oracles.exact.program.primitives.orders import argmax
 from oracles.exact.program.primitives.spectral import Vectors, signs_of, vectors_of_qr
 from oracles.exact.program.program import Array, Var
 from oracles.exact.program.recording import Recorder
@@ -167,7 +167,7 @@ def lu(a: Complex, pivot: bool = True) -> tuple[Complex, Array]:
         chosen = a.builder.decide(argmax(size, -1))[..., None]
         np.put_along_axis(rows, chosen, rows[..., :1].copy(), -1)
         rows[..., :1] = chosen
-        a = a.apart(partial(_exchanged, rows=rows))
+        a = a.apart(partial(exchanged, rows=rows))
     top = a[..., :1, :]
     if m == 1:
         return top, rows
@@ -176,12 +176,7 @@ def lu(a: Complex, pivot: bool = True) -> tuple[Complex, Array]:
         return joined([top, below], -2), rows
     rest, order = lu(a[..., 1:, 1:] - mul(below, top[..., 1:]), pivot)
     rows[..., 1:] = np.take_along_axis(rows[..., 1:], order, -1)
-    return joined([top, joined([below.apart(partial(_exchanged, rows=order)), rest], -1)], -2), rows
-
-
-def _exchanged(a: Var, rows: Array) -> Var:
-    """The rows of a in this order, batch by batch."""
-    return take_along(a, a.builder.constant(np.broadcast_to(rows[..., None], a.shape).copy()), -2)
+    return joined([top, joined([below.apart(partial(exchanged, rows=order)), rest], -1)], -2), rows
 
 
 def triangle(a: Complex, lower: bool, strict: bool = False, unit: bool = False) -> Complex:

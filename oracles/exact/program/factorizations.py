@@ -31,7 +31,7 @@ def lu(a: Var, pivot: bool = True) -> tuple[Var, Array]:
         first = rows[..., :1].copy()
         np.put_along_axis(rows, chosen, first, -1)
         rows[..., :1] = chosen
-        a = _exchanged(a, rows)
+        a = exchanged(a, rows)
     top, below = a[..., :1, :], a[..., 1:, :1] / a[..., :1, :1]
     if m == 1:
         return top, rows
@@ -39,10 +39,10 @@ def lu(a: Var, pivot: bool = True) -> tuple[Var, Array]:
         return concatenate([top, below], -2), rows
     rest, order = lu(a[..., 1:, 1:] - below * top[..., 1:], pivot)
     rows[..., 1:] = np.take_along_axis(rows[..., 1:], order, -1)
-    return concatenate([top, concatenate([_exchanged(below, order), rest], -1)], -2), rows
+    return concatenate([top, concatenate([exchanged(below, order), rest], -1)], -2), rows
 
 
-def _exchanged(a: Var, rows: Array) -> Var:
+def exchanged(a: Var, rows: Array) -> Var:
     """The rows of a in this order, batch by batch."""
     return take_along(a, a.builder.constant(np.broadcast_to(rows[..., None], a.shape).copy()), -2)
 

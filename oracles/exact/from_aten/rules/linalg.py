@@ -9,10 +9,11 @@ import numpy as np
 import torch
 
 from oracles.exact.from_aten.call import OperatorCall, Rule, plain, promoted
+from oracles.exact.from_aten.rules.lu import lu_rules
 from oracles.exact.program import functions as f
 from oracles.exact.program.complex import Complex
 from oracles.exact.program.errors import Undecided, Unsupported, listening
-from oracles.exact.program.factorizations import exchanges, lu, order_of, qr, reflections
+from oracles.exact.program.factorizations import exchanges, lu, qr, reflections
 from oracles.exact.program.primitives import detach, scalar
 from oracles.exact.program.primitives import linear_algebra as la
 from oracles.exact.program.primitives.arrays import index, reduce_sum, reshape
@@ -181,39 +182,6 @@ def _wide(vectors: torch.Tensor) -> Array:
     return np.asarray(vectors.resolve_conj().to(kind))
 
 
-def _lu_factor(call: OperatorCall, a: Var, *, pivot: bool = True, check_errors: bool = False) -> Any:
-    factors, rows = lu(a, pivot)
-    return factors, exchanges(rows, min(a.shape[-2:])) + 1
-
-
-def _lu(call: OperatorCall, a: Var, *, pivot: bool = True) -> Any:
-    factors, rows = lu(a, pivot)
-    return permutation(rows), *_halves(factors)
-
-
-def _halves(factors: Var) -> tuple[Var, Var]:
-    """Unit lower and upper, of as many columns and rows as there are pivots."""
-    k = min(factors.shape[-2:])
-    return la.triangle(factors[..., :k], True, unit=True), la.triangle(factors[..., :k, :], False)
-
-
-def _lu_unpack(
-    call: OperatorCall, factors: Var, pivots: Var, unpack_data: bool = True, unpack_pivots: bool = True
-) -> Any:
-    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
-    halves = _halves(factors) if unpack_data else (None, None)
-    return permutation(rows) if unpack_pivots else None, *halves
-
-
-def _lu_solve(
-    call: OperatorCall, factors: Var, pivots: Var, b: Var, *, left: bool = True, adjoint: bool = False
-) -> Var:
-    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
-    low, up = _halves(factors)
-    a = la.matmul(call.recorder.constant(permutation(rows), factors.dtype), la.matmul(low, up))
-    return la.solve(la.transpose(a) if adjoint else a, b, left)
-
-
 def _saved(call: OperatorCall, a: Var) -> tuple[Var | None, Var | None]:
     """The factors and exchanges that a kernel saves for its backward."""
     try:
@@ -244,11 +212,6 @@ def _solve(
     return solve_ex(call, a, b, left), *_saved(call, a)
 
 
-def permutation(rows: Array) -> Array:
-    """The matrix p of a = p l u, where a[rows] = l u."""
-    return np.swapaxes(np.eye(rows.shape[-1])[rows], -1, -2).copy()
-
-
 def _qr(a: Var, mode: str = "reduced") -> tuple[Var, Var]:
     return qr(a, of_qr(a.dtype), mode == "complete")
 
@@ -271,13 +234,10 @@ RULES: dict[str, Rule] = {
     "_linalg_eigh": _eigh,
     "_linalg_svd": _svd,
     "linalg_matrix_exp": plain(la.exponential),
-    "linalg_lu_factor_ex": _lu_factor,
-    "linalg_lu": _lu,
+    **lu_rules(lu, la, la.transpose),
     "_linalg_det": _det,
     "_linalg_slogdet": _slogdet,
     "_linalg_solve_ex": _solve,
-    "lu_unpack": _lu_unpack,
-    "linalg_lu_solve": _lu_solve,
     "linalg_qr": plain(_qr),
     "linalg_householder_product": plain(lambda v, tau: reflections(v, tau)[..., : v.shape[-1]]),
     "ormqr": plain(_ormqr),

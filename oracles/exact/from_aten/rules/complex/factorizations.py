@@ -16,14 +16,14 @@ from oracles.exact.from_aten.rules.linalg import (
     of_eigh,
     of_qr,
     of_svd,
-    permutation,
 )
+from oracles.exact.from_aten.rules.lu import lu_rules
 from oracles.exact.program import complex as cx
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program import eigen_general, eigen_hermitian
 from oracles.exact.program.complex import REAL, Complex
 from oracles.exact.program.errors import Undecided, listening
-from oracles.exact.program.factorizations import exchanges, order_of
+from oracles.exact.program.factorizations import exchanges
 from oracles.exact.program.primitives import scalar
 from oracles.exact.program.primitives.arrays import index, reshape
 from oracles.exact.program.program import Array, Var
@@ -54,39 +54,6 @@ def _gram(low: Complex, upper: bool) -> Complex:
     """The matrix whose factor this is."""
     low = ca.adjoint(ca.triangle(low, lower=False)) if upper else ca.triangle(low, lower=True)
     return ca.matmul(low, ca.adjoint(low))
-
-
-def _lu_factor(call: OperatorCall, a: Complex, *, pivot: bool = True, check_errors: bool = False) -> Any:
-    factors, rows = ca.lu(a, pivot)
-    return factors, exchanges(rows, min(a.shape[-2:])) + 1
-
-
-def _lu(call: OperatorCall, a: Complex, *, pivot: bool = True) -> Any:
-    factors, rows = ca.lu(a, pivot)
-    return permutation(rows), *_halves(factors)
-
-
-def _halves(factors: Complex) -> tuple[Complex, Complex]:
-    k = min(factors.shape[-2:])
-    return ca.triangle(factors[..., :k], True, unit=True), ca.triangle(factors[..., :k, :], False)
-
-
-def _lu_unpack(
-    call: OperatorCall, factors: Complex, pivots: Var, unpack_data: bool = True, unpack_pivots: bool = True
-) -> Any:
-    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
-    halves = _halves(factors) if unpack_data else (None, None)
-    return permutation(rows) if unpack_pivots else None, *halves
-
-
-def _lu_solve(
-    call: OperatorCall, factors: Complex, pivots: Var, b: Complex, *, left: bool = True, adjoint: bool = False
-) -> Complex:
-    rows = order_of(call.decided(pivots) - 1, factors.shape[-2])
-    low, up = _halves(factors)
-    order = call.recorder.constant(permutation(rows), factors.re.dtype)
-    a = ca.matmul(order, ca.matmul(low, up))
-    return ca.solve(ca.adjoint(a) if adjoint else a, b, left)
 
 
 def saved(call: OperatorCall, a: Complex) -> tuple[Any, Any]:
@@ -160,10 +127,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("cholesky", "linalg_cholesky_ex"), _cholesky),
     "cholesky_inverse": lambda call, low, upper=False: ca.inverse(_gram(low, upper)),
     "cholesky_solve": lambda call, b, low, upper=False: ca.solve(_gram(low, upper), b),
-    "linalg_lu_factor_ex": _lu_factor,
-    "linalg_lu": _lu,
-    "lu_unpack": _lu_unpack,
-    "linalg_lu_solve": _lu_solve,
+    **lu_rules(ca.lu, ca, ca.adjoint),
     "_linalg_det": _det,
     "_linalg_slogdet": _slogdet,
     "linalg_qr": _qr,
