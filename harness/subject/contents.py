@@ -138,7 +138,7 @@ def is_of_objects(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim > 0
 
 
-def is_floating(value: Any) -> bool:
+def is_inexact(value: Any) -> bool:
     """Whether it is an array, or a scalar of NumPy's, of floating numbers, complex ones among them."""
     own = isinstance(value, np.ndarray | np.generic)
     return own and (value.dtype.kind in "fc" or value.dtype.name in FLOATS)
@@ -257,7 +257,7 @@ def parts(thing: Any, numbers: bool = False) -> Iterator[tuple[Place, Any]]:
 
 def _arrays(thing: Any) -> Iterator[tuple[Place, Array]]:
     """The floating arrays that an object is made of."""
-    return ((place, part) for place, part in parts(thing) if is_floating(part))
+    return ((place, part) for place, part in parts(thing) if is_inexact(part))
 
 
 def _without_copy(thing: Any) -> Place:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, identity, is_floating, read
+from harness.subject.contents import Contents, identity, is_inexact, read
 from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.number_lists import as_number
@@ -64,7 +64,7 @@ class Copies:
     @property
     def arrays(self) -> list[Array]:
         """The parameters that are arrays."""
-        return [array for p in self.parameters if is_floating(array := read(self.layer, p.place))]
+        return [array for p in self.parameters if is_inexact(array := read(self.layer, p.place))]
 
     @property
     def numbers(self) -> list[Array]:
@@ -82,7 +82,7 @@ class Copies:
             others[identity(read(self.layer, parameter.place))] = partial(instead, value)
         copy = self.contents.copied(others)
         for parameter, value in pairs:
-            if not is_floating(read(self.layer, parameter.place)):  # a number, which has no identity
+            if not is_inexact(read(self.layer, parameter.place)):  # a number, which has no identity
                 parameter.place[-1].put(read(copy, parameter.place[:-1]), value.item())
         if self.cleared:
             clear(copy)
@@ -105,7 +105,7 @@ class Copies:
             if isinstance(own, np.ndarray):
                 own[...] = value
             else:
-                new = instead(value, own) if is_floating(own) else value.item()
+                new = instead(value, own) if is_inexact(own) else value.item()
                 parameter.place[-1].put(read(copy, parameter.place[:-1]), new)
 
     def move(self, inputs: Sequence[Array], out: Any, new: Mapping[int, Callable[[Array], Any]]) -> bool:
@@ -127,7 +127,7 @@ class Copies:
         if not each:
             return None
         found = reduce(lambda one, other: one + other, each.values())
-        if not is_floating(read(self.layer, parameter.place)):
+        if not is_inexact(read(self.layer, parameter.place)):
             found = as_number(found)
         return found.copy() if self.clears and hasattr(found, "copy") else found
 

@@ -112,7 +112,7 @@ class Derivative:
                 directions = len(argnums)
             else:
                 one = own.pullback(function, argnums, nested=level < last) if level else pullback
-                derivative = WithZeros(own, one, argnums) if last else one
+                derivative = WithZeros(one, argnums, own.zeros_like) if last else one
                 directions, outputs = outputs, len(argnums)
             if level < last:
                 function, inside = Inside(derivative, directions), inside + directions
@@ -124,32 +124,37 @@ GRADIENT = Derivative()
 
 
 @dataclass(frozen=True)
-class WithZeros(Derived):
-    """A gradient with zeros where there is none: of a gradient, which may well be constant, that says so."""
+class OfDerivative(Derived):
+    """A derivative that is made of another one, and calls nothing else."""
 
-    framework: Framework
-    pullback: Function
-    argnums: tuple[int, ...]
-
-    def __call__(self, directions: Sequence[Any], *inputs: Any) -> tuple[Any, ...]:
-        """The gradients."""
-        found = self.pullback(directions, *inputs)
-        return tuple(
-            self.framework.zeros_like(inputs[k]) if g is None else g
-            for k, g in zip(self.argnums, found, strict=True)
-        )
+    derivative: Function
 
     @property
     def origins(self) -> tuple[Any, ...]:
-        """The gradient."""
-        return (self.pullback,)
+        """The derivative."""
+        return (self.derivative,)
 
 
 @dataclass(frozen=True)
-class Inside(Derived):
+class WithZeros(OfDerivative):
+    """A gradient in the `active` inputs, with zeros where it gives None: one that may well be constant."""
+
+    active: tuple[int, ...]
+    zeros: Function
+
+    def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
+        """The gradient."""
+        found = self.derivative(directions, *inputs)
+        if not isinstance(found, tuple) or len(found) != len(self.active):
+            return found
+        pairs = zip(found, self.active, strict=True)
+        return tuple(self.zeros(inputs[i]) if gradient is None else gradient for gradient, i in pairs)
+
+
+@dataclass(frozen=True)
+class Inside(OfDerivative):
     """A derivative as a function that is differentiated again: `inside(*inputs, *directions)`."""
 
-    derivative: Function
     directions: int
 
     def __call__(self, *inputs: Any) -> tuple[Any, ...]:
@@ -157,11 +162,6 @@ class Inside(Derived):
         split = len(inputs) - self.directions
         found: tuple[Any, ...] = self.derivative(inputs[split:], *inputs[:split])
         return tuple(found)
-
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The derivative."""
-        return (self.derivative,)
 
 
 def inside(step: str, recording: Recording, wrt: Sequence[int], directions: Sequence[Array]) -> Recording:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.subject.contents import is_floating, parts, read, said
+from harness.subject.contents import is_inexact, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
@@ -222,7 +222,7 @@ class Layer:
         given = tuple(self._given(d) for d in each)
         if self._copies.clears:  # its caller does that before each backward
             for place in (place for p in self._copies.parameters for place in p.gradients):
-                if is_floating(left := read(layer, place)) and left.ndim:
+                if is_inexact(left := read(layer, place)) and left.ndim:
                     left[...] = 0
         dx = pull(layer, given if several else given[0])
         plain = not any(is_traced(d) for d in given)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.program.trees import dtype_of, is_complex, is_floating
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.words import kind_of, package_of
 
 # Whose arrays are judged as what they are; what is made of torch's tensors may be anybody's.
 ARRAYS = ("numpy", "jax", "jaxlib", "torch", "ml_dtypes")
@@ -24,14 +24,9 @@ CODE = (type, ModuleType, FunctionType, MethodType)
 NAMED = 4  # arrays of an object
 
 
-def home_of(leaf: Any) -> str:
-    """The package whose object it is."""
-    return type(leaf).__module__.partition(".")[0]
-
-
 def is_foreign(leaf: Any) -> bool:
     """Whether it is like an array, of a package that computes with it as it likes."""
-    known = home_of(leaf) in ARRAYS or isinstance(leaf, np.ndarray) or hasattr(leaf, "__torch_function__")
+    known = package_of(leaf) in ARRAYS or isinstance(leaf, np.ndarray) or hasattr(leaf, "__torch_function__")
     return bool(dtype_of(leaf)) and not known
 
 
@@ -43,7 +38,7 @@ def stays(leaf: Any) -> bool:
 
 def instead_of(leaf: Any, name: str) -> str:
     """What to pass for an object of this name, in words; "" where nothing is known of it."""
-    if isinstance(leaf, CODE) or home_of(leaf) in ARRAYS:
+    if isinstance(leaf, CODE) or package_of(leaf) in ARRAYS:
         return ""
     for conversion in CONVERSIONS:
         if hasattr(leaf, conversion):

@@ -20,7 +20,7 @@ from harness.subject.contents import (
     Item,
     Place,
     holders,
-    is_floating,
+    is_inexact,
     is_of_objects,
     read,
     said,
@@ -118,12 +118,12 @@ def listed(ran: Any) -> list[Parameter]:
             continue
         place: Place = (Attribute(PARAMETERS), *way)
         name = str(way[0].key) if isinstance(own, dict) and len(way) == 1 else said(place)
-        same = found.get(id(value)) if is_floating(value) else None
+        same = found.get(id(value)) if is_inexact(value) else None
         if same:
             name, place = same.name, same.place
         gradient: Place = (Attribute(GRADIENTS), *(ways[way] or ()))
         gradients = (*(same.gradients if same else ()), gradient)
-        found[id(value) if is_floating(value) else -1 - len(found)] = Parameter(name, place, gradients)
+        found[id(value) if is_inexact(value) else -1 - len(found)] = Parameter(name, place, gradients)
     return list(found.values())
 
 
@@ -161,14 +161,14 @@ def elsewhere(ran: Any, before: Any, parameter: Parameter) -> Iterator[Place]:
             continue
         gradient, other, old = read(ran, compared[0]), read(ran, place), read(before, place)
         if _differ(gradient, other):
-            grew = is_floating(old) and old.shape == other.shape
+            grew = is_inexact(old) and old.shape == other.shape
             if not grew or _differ(gradient, other - old):
                 yield place
 
 
 def _differ(gradient: Any, other: Any) -> bool:
     """Whether two arrays of as many numbers have others, and the second one was filled."""
-    if not is_floating(gradient) or not is_floating(other) or gradient.size != other.size:
+    if not is_inexact(gradient) or not is_inexact(other) or gradient.size != other.size:
         return False
     return bool(other.any()) and not np.allclose(gradient.ravel(), other.ravel(), SAME, 0)
 
@@ -229,8 +229,8 @@ def _is_like(value: Any, gradient: Any) -> bool:
         own, other = np.asarray(value), np.asarray(gradient)
     except ValueError:  # rows of several lengths
         return False
-    counts = own.dtype.kind in "iu" or is_floating(own)
-    return bool(own.size) and counts and is_floating(other) and own.squeeze().shape == other.squeeze().shape
+    counts = own.dtype.kind in "iu" or is_inexact(own)
+    return bool(own.size) and counts and is_inexact(other) and own.squeeze().shape == other.squeeze().shape
 
 
 def _named(holder: Holder) -> dict[str, Attribute | Item]:
@@ -268,7 +268,7 @@ def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]
 def _beside(name: str, here: Names, parts: Parts) -> str:
     """What the gradient of an array is called; "" where it is not there."""
     found = [other for other in _called(name, here) if other in here and is_number(parts[here[other]])]
-    arrays = (other for other in found if is_floating(parts[here[other]]))  # before a float, as of a step
+    arrays = (other for other in found if is_inexact(parts[here[other]]))  # before a float, as of a step
     return next(arrays, found[0] if found else "")
 
 
@@ -283,7 +283,7 @@ def _called(name: str, here: Names) -> list[str]:
 
 def _single_parameter(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
     """The number and the gradient of an object that is one parameter."""
-    for gradient in (name for name in OF_ONE if name in here and is_floating(parts[here[name]])):
+    for gradient in (name for name in OF_ONE if name in here and is_inexact(parts[here[name]])):
         shape = parts[here[gradient]].shape
         alike = [name for name in held if name not in OF_ONE and parts[here[name]].shape == shape]
         chosen = [name for name in alike if name in NUMBERS] or alike
@@ -314,4 +314,4 @@ def _items(container: Any) -> dict[Any, Any]:
 
 def is_number(value: Any) -> bool:
     """Whether it is a floating array, a scalar of NumPy's, or a float."""
-    return is_floating(value) or isinstance(value, float)
+    return is_inexact(value) or isinstance(value, float)

@@ -19,7 +19,7 @@ from harness.subject.contents import (
     Place,
     changed,
     identity,
-    is_floating,
+    is_inexact,
     overlapping,
     read,
     said,
@@ -101,7 +101,7 @@ class ParameterSearch:
         self._refuse_other_returns(found)
         written = changed(start, before)
         copies.written = [
-            array for place in written | by_both if is_floating(array := read(copies.layer, place))
+            array for place in written | by_both if is_inexact(array := read(copies.layer, place))
         ]
 
         def is_trained(place: Place, gradient: Place) -> bool:
@@ -116,7 +116,7 @@ class ParameterSearch:
         own = list(map(id, copies.arrays))
         copies.gradients = [
             array for place in left
-            if is_floating(array := read(copies.layer, place)) and id(array) not in own
+            if is_inexact(array := read(copies.layer, place)) and id(array) not in own
         ]  # fmt: skip
         copies.contents.apart(copies.arrays)
         old = {id(array) for place, array in forward.arrays.items()} - {
@@ -183,7 +183,7 @@ class ParameterSearch:
         something."""
         found = {
             id(now) for place, array in start.arrays.items()
-            if is_floating(now := read(ran, place)) and not self._is_constant(place)
+            if is_inexact(now := read(ran, place)) and not self._is_constant(place)
             and ((now is array and place not in written) or self._is_moved_on(out, place))
         }  # fmt: skip
         floats = self.copies.contents.floats(ran)
@@ -201,7 +201,7 @@ class ParameterSearch:
         array = read(self.copies.layer, place)
         return (
             not self._lists
-            and is_floating(array)
+            and is_inexact(array)
             and self.copies.move(self.inputs, out, {identity(array): moved})
         )
 
@@ -212,7 +212,7 @@ class ParameterSearch:
         more = []
         for p in paired(ran, candidates):
             own, left = read(ran, p.place), [read(ran, place) for place in p.gradients]
-            if is_floating(own) and all(map(is_floating, left)):
+            if is_inexact(own) and all(map(is_inexact, left)):
                 more.append(p)
             elif self._is_constant(p.place):  # a float that is the same object as another one
                 continue
@@ -234,7 +234,7 @@ class ParameterSearch:
             if not {id(array) for array in held} <= {id(read(ran, p.place)) for p in more}:
                 raise
             first = []  # of its layers, which keep the gradients
-        taken = [array for p in first if is_floating(array := read(ran, p.place))]
+        taken = [array for p in first if is_inexact(array := read(ran, p.place))]
         places = {p.place for p in first}
         return [
             *first,

@@ -11,10 +11,11 @@ import numpy as np
 from harness.subject.argnums import is_moving
 from harness.subject.derivative import Array
 from harness.subject.names import place_of
-from harness.subject.objects import home_of, instead_of, is_foreign
+from harness.subject.objects import instead_of, is_foreign
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import is_floating
+from oracles.exact.program.words import package_of
 from oracles.frameworks.framework import Framework
 
 
@@ -71,7 +72,7 @@ def refuse_other_arrays(leaves: Mapping[int, Any], name_of: Callable[[int], str]
             if foreign:
                 advice = f"{instead_of(leaf, name) or advice}; as a constant leave it out of argnums="
             raise ValueError(
-                f"{name} is a {home_of(leaf)} {kind.__name__}, whose operations may be others than an "
+                f"{name} is a {package_of(leaf)} {kind.__name__}, whose operations may be others than an "
                 f"array's; {advice}"
             )
 

@@ -9,9 +9,9 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from harness.subject.by_hand import First, WithoutCotangent, by_hand
-from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function
+from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function, WithZeros
 from harness.subject.target import Target
-from harness.subject.variants import AfterForward, Alone, Beside, InSome, OrZeros, Symmetrised
+from harness.subject.variants import AfterForward, Alone, Beside, InSome, Symmetrised
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Line, Origin
 from oracles.exact.program.recording import Recording
@@ -107,7 +107,7 @@ class Tested:
     def or_zeros(self) -> Tested:
         """The same with a gradient of zeros where it gives none: what was used does not depend on that."""
         own = self.target
-        return replace(self, derivative=OrZeros(self.derivative, own.active, own.framework.zeros_like))
+        return replace(self, derivative=WithZeros(self.derivative, own.active, own.framework.zeros_like))
 
     def in_some(self, parts: Sequence[int]) -> Tested | None:
         """The same gradient without its other parts; None if it was not written by hand."""
@@ -115,8 +115,7 @@ class Tested:
             return None
         target = replace(self.target, active=tuple(self.target.active[k] for k in parts))
         some = InSome(self.derivative, tuple(parts), self.graph)
-        graph = some.graph if self.graph else None
-        return replace(self, target=target, derivative=some, graph=graph)
+        return replace(self, target=target, derivative=some, graph=self.graph and some.pulling)
 
     def symmetrised(self, which: Collection[int]) -> Tested | None:
         """The same with the mean of each of these gradients and its transpose; None of a framework's own."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.subject.derivative import Function
+from harness.subject.derivative import Function, OfDerivative
 from oracles.exact.program.trees import Derived
 
 
@@ -33,77 +33,42 @@ class Beside(Derived):
 
 
 @dataclass(frozen=True)
-class Alone(Derived):
+class Alone(OfDerivative):
     """A derivative along the direction of number `k` alone; None stands for the others."""
 
-    derivative: Function
     k: int
 
     def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
         """The derivative."""
         return self.derivative(tuple(d if j == self.k else None for j, d in enumerate(directions)), *inputs)
 
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The derivative."""
-        return (self.derivative,)
-
 
 @dataclass(frozen=True)
-class InSome(Derived):
+class InSome(OfDerivative):
     """Some parts of a gradient, by their numbers, and of what pulls back on a graph."""
 
-    derivative: Function
     parts: tuple[int, ...]
-    whole: Function | None
+    graph: Function | None
 
     def __call__(self, directions: Sequence[Any], *inputs: Any) -> tuple[Any, ...]:
         """The parts."""
         return self._of(self.derivative(directions, *inputs))
 
-    def graph(self, *inputs: Any) -> Function:
-        """Run the forward, and give what pulls back."""
-        assert self.whole is not None
-        pull = self.whole(*inputs)
+    def pulling(self, *inputs: Any) -> Function:
+        """What pulls back on the graph at these inputs."""
+        assert self.graph is not None
+        pull = self.graph(*inputs)
         return lambda directions: self._of(pull(directions))
 
     def _of(self, found: Sequence[Any]) -> tuple[Any, ...]:
         known = len(found) > max(self.parts)  # it gave so many before
         return tuple(found[k] for k in self.parts) if known else tuple(found)
 
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The gradient."""
-        return (self.derivative,)
-
 
 @dataclass(frozen=True)
-class OrZeros(Derived):
-    """A gradient in the `active` inputs, with zeros where it gives None."""
-
-    derivative: Function
-    active: tuple[int, ...]
-    zeros: Function
-
-    def __call__(self, directions: Sequence[Any], *inputs: Any) -> Any:
-        """The gradient."""
-        found = self.derivative(directions, *inputs)
-        if not isinstance(found, tuple) or len(found) != len(self.active):
-            return found
-        pairs = zip(found, self.active, strict=True)
-        return tuple(self.zeros(inputs[i]) if gradient is None else gradient for gradient, i in pairs)
-
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The gradient."""
-        return (self.derivative,)
-
-
-@dataclass(frozen=True)
-class Symmetrised(Derived):
+class Symmetrised(OfDerivative):
     """A gradient, and for some of its parts, by number, the mean with their transpose."""
 
-    derivative: Function
     which: frozenset[int]
     graph: Function | None
 
@@ -121,11 +86,6 @@ class Symmetrised(Derived):
         if not isinstance(found, tuple):
             return found
         return tuple((g + g.swapaxes(-1, -2)) / 2 if k in self.which else g for k, g in enumerate(found))
-
-    @property
-    def origins(self) -> tuple[Any, ...]:
-        """The gradient."""
-        return (self.derivative,)
 
 
 @dataclass(frozen=True)

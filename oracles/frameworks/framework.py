@@ -25,6 +25,7 @@ from oracles.exact.program.errors import ExactError, Opaque, Unsupported, first_
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Flat, dtype_of
+from oracles.exact.program.words import package_of
 from oracles.frameworks.calls import Mend, Watched
 
 Array = NDArray[Any]
@@ -358,7 +359,7 @@ def bfloat16() -> Any:
 
 def on_host(array: Any) -> Any:
     """An array of any framework as NumPy's."""
-    return framework("torch" if _root(array) == "torch" else "numpy").on_host(array)
+    return framework("torch" if package_of(array) == "torch" else "numpy").on_host(array)
 
 
 # What NumPy does about floating-point errors where the user's functions run; None: what it does anyway.
@@ -407,10 +408,6 @@ def as_called(function: Function) -> Function:
             return function(*args)
 
     return run
-
-
-def _root(value: Any) -> str:
-    return type(value).__module__.partition(".")[0]
 
 
 def _line(problem: Exception) -> str:

@@ -16,7 +16,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from oracles.exact.from_aten.memory import is_freed
+from oracles.exact.from_aten.memory import is_floating_tensor, is_freed
 from oracles.exact.from_aten.mode import eagerly
 from oracles.exact.from_aten.watch import place_within
 from oracles.frameworks.calls import Array, Call, Mend, Watched, is_code
@@ -56,7 +56,7 @@ class TorchCalls(TorchFunctionMode):
             with self._in_custom(args):
                 return func(*args, **kwargs)
         leaves, tree = tree_flatten((args, kwargs))
-        places = [k for k, leaf in enumerate(leaves) if _is_floating(leaf)]
+        places = [k for k, leaf in enumerate(leaves) if is_floating_tensor(leaf)]
         if any(isinstance(leaf, Tensor) and leaf.is_complex() for leaf in leaves):
             self.complete = False  # complex calls cannot be mended
             return func(*args, **kwargs)
@@ -96,7 +96,7 @@ class TorchCalls(TorchFunctionMode):
             return self._dual(call, result, values)
         if values is not None:
             return self._mended(call, result, values, tensors)
-        found = [leaf for leaf in tree_leaves(result) if _is_floating(leaf)]
+        found = [leaf for leaf in tree_leaves(result) if is_floating_tensor(leaf)]
         for k, out in enumerate(found):
             if out.requires_grad and active:
                 out.register_hook(lambda g, k=k: self._reached(number, found, k, g))
@@ -136,14 +136,14 @@ class TorchCalls(TorchFunctionMode):
 
         with torch._C.DisableTorchFunction():
             waiting = iter(Mended.apply(*tensors))  # type: ignore[no-untyped-call]
-        return tree_map(lambda leaf: next(waiting) if _is_floating(leaf) else leaf, result)
+        return tree_map(lambda leaf: next(waiting) if is_floating_tensor(leaf) else leaf, result)
 
     def _dual(self, call: Call, result: Any, values: Sequence[Array]) -> Any:
         """The result with other numbers, which move otherwise."""
         pairs = zip(values, self._given(call), strict=True)
         with torch._C.DisableTorchFunction():
             waiting = iter([make_dual(self.to_torch(v), self.to_torch(t)) for v, t in pairs])  # type: ignore[no-untyped-call]
-        return tree_map(lambda leaf: next(waiting) if _is_floating(leaf) else leaf, result)
+        return tree_map(lambda leaf: next(waiting) if is_floating_tensor(leaf) else leaf, result)
 
     @contextmanager
     def _in_custom(self, args: Any) -> Iterator[None]:
@@ -191,10 +191,6 @@ def _tangent(tensor: Tensor) -> Any:
     with torch._C.DisableTorchFunction():
         known = forward_ad._current_level >= 0
         return unpack_dual(tensor).tangent if known else None  # type: ignore[no-untyped-call]
-
-
-def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.is_floating_point()
 
 
 def _computes(func: Any, kwargs: Any) -> bool:

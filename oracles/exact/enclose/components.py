@@ -46,9 +46,9 @@ class Component(NamedTuple):
     single: bool
 
 
-def is_known(ball: arb) -> bool:
-    """Whether it is no hull."""
-    return bool(ball.is_exact()) or ball.rel_accuracy_bits() > KNOWN_BITS
+def is_known(ball: arb, bits: int = KNOWN_BITS) -> bool:
+    """Whether it is no hull: it is exact, or more than so many bits of it are known."""
+    return bool(ball.is_exact()) or ball.rel_accuracy_bits() > bits
 
 
 class OneSide:

@@ -18,6 +18,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from oracles.exact.enclose.components import is_known
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.held import held
@@ -202,7 +203,7 @@ class _Sides:
         try:
             with KINKS.collected() as kinks:
                 found = self._evaluated(values, function, FEWER_BITS)
-            if not kinks and all(map(_is_known, found)):
+            if not kinks and all(is_known(ball, KNOWN) for ball in found):
                 return found
         except Undecided:
             pass
@@ -218,12 +219,8 @@ class _Sides:
         return gaps if self.weights is None else [sum(map(mul, self.weights, gaps), arb(0))]
 
 
-def _is_known(ball: arb) -> bool:
-    return bool(ball.is_exact() or ball.rel_accuracy_bits() > KNOWN)
-
-
 def _apart(a: arb, b: arb, least: float) -> arb:
-    if not _is_known(b):
+    if not is_known(b, KNOWN):
         return arb(0)  # the hull of what it jumps between, say
     gap, size = a.mid() - b.mid(), max(abs(a.mid()), abs(b.mid()), key=float)
     certain = abs(gap) > 2 * (a.rad() + b.rad())  # log_softmax of one number is 0, and nothing around it

@@ -283,6 +283,11 @@ def is_moving(tensor: Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_complex()
 
 
+def is_floating_tensor(leaf: Any) -> bool:
+    """Whether it is a tensor of real floating numbers."""
+    return isinstance(leaf, Tensor) and leaf.is_floating_point()
+
+
 def is_leaf(tensor: Tensor) -> bool:
     """Whether autograd's graph begins, or ends, with it, as torch says where it can.
 

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from oracles.exact.from_aten import kept
 from oracles.exact.from_aten.attached import followed
-from oracles.exact.from_aten.memory import numbers
+from oracles.exact.from_aten.memory import is_floating_tensor, numbers
 from oracles.exact.from_aten.numpy_inside import WithNumpy
 from oracles.exact.from_aten.onward import Onward, can_go_on, graph_of, recorded
 from oracles.exact.from_aten.recorder import OperatorRecorder
@@ -208,7 +208,7 @@ class _Run(NamedTuple):
 
     def wider(self) -> tuple[Any, ...]:
         """What it returns for the same numbers as float64."""
-        wide = [[leaf.double() if _is_floating(leaf) else leaf for leaf in own] for own in self.leaves]
+        wide = [[leaf.double() if is_floating_tensor(leaf) else leaf for leaf in own] for own in self.leaves]
         return self._replace(leaves=wide).executed()
 
     def recorded(
@@ -225,7 +225,8 @@ class _Run(NamedTuple):
             "and torch does not say so"
             for name in once
         ) + _detached(released)
-        floating = [(k, leaf) for k, own in enumerate(self.leaves) for leaf in own if _is_floating(leaf)]
+        each = ((k, leaf) for k, own in enumerate(self.leaves) for leaf in own)
+        floating = [(k, leaf) for k, leaf in each if is_floating_tensor(leaf)]
         values = tuple(numbers(leaf) for _, leaf in floating)
         owners = tuple(k for k, _ in floating)
         return Recording(program, values, owners, notes, executed, wider=self.wider, beside=beside)
@@ -259,9 +260,9 @@ class _Run(NamedTuple):
             Unsupported: There are none.
         """
         problem: Exception | None = None
-        shapes = tuple(tuple(leaf.shape) for own in self.leaves for leaf in own if _is_floating(leaf))
+        shapes = tuple(tuple(leaf.shape) for own in self.leaves for leaf in own if is_floating_tensor(leaf))
         shares = iter(_shares(shapes))
-        by = [[next(shares) if _is_floating(leaf) else None for leaf in own] for own in self.leaves]
+        by = [[next(shares) if is_floating_tensor(leaf) else None for leaf in own] for own in self.leaves]
         for step in STEPS:
             pairs = zip(self.leaves, by, strict=True)
             near = self._replace(leaves=[list(map(partial(_nearby, step), *own)) for own in pairs])
@@ -347,10 +348,6 @@ def _leaves_of(arg: Any) -> tuple[list[Any], Tree]:
         return list(map(_as_tensor, arg)), tuple
     found, spec = tree_flatten(tree_map(_as_tensor, arg))
     return found, partial(tree_unflatten, treespec=spec)
-
-
-def _is_floating(leaf: Any) -> bool:
-    return isinstance(leaf, Tensor) and leaf.is_floating_point()
 
 
 def _as_tensor(leaf: Any) -> Any:

@@ -9,6 +9,11 @@ def kind_of(value: object) -> str:
     return f"{'an' if name.lower().startswith((*'aeio', 'nd')) else 'a'} {name}"
 
 
+def package_of(value: object) -> str:
+    """The name of the package that a value's type is of."""
+    return type(value).__module__.partition(".")[0]
+
+
 def many(count: int, noun: str) -> str:
     """So many of them: 1 argument, 2 arguments."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

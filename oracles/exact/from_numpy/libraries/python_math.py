@@ -60,10 +60,6 @@ def _remainder(x: Any, y: Any) -> Any:
     return x - np.rint(x / y) * y
 
 
-def _complex_log(z: Any, base: Any = None) -> Any:
-    return np.log(z) if base is None else np.log(z) / np.log(base)
-
-
 def _rect(r: Any, phi: Any) -> Any:
     return r * np.cos(phi) + 1j * (r * np.sin(phi))
 
@@ -113,7 +109,7 @@ _OF_COMPLEX = "exp sqrt log10 sin cos tan sinh cosh tanh"
 _CMATH: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in _OF_COMPLEX.split()},
     **{name: getattr(np, theirs) for name, theirs in _ARCS.items()},
-    "log": _complex_log,
+    "log": _log,
     "phase": np.angle,
     "polar": lambda z: (abs(z), np.angle(z)),
 }

@@ -8,22 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from oracles.exact.from_numpy.libraries.standard import recorded_pi
+from oracles.exact.from_numpy.libraries.standard import recorded_pi, sc
 from oracles.exact.from_numpy.making import as_array
 from oracles.exact.from_numpy.refusals import unsupported
 
 
-def _scipy() -> Any:
-    return import_module("scipy.special")
-
-
 def _polygamma(n: Any, x: Any) -> Any:
     """psi, in the dtype of x, and for n > 0 (-1)^(n+1) n! zeta(n + 1, x), in float64."""
-    sc, n = _scipy(), np.asarray(n)
+    n = np.asarray(n)
     if not n.any():
-        return np.where(n == 0, sc.psi(x), np.float64(0.0))
-    higher = (-1.0) ** (n + 1) * sc.gamma(n + 1.0) * sc.zeta(n + 1.0, x)
-    return higher if n.all() else np.where(n == 0, sc.psi(x), higher)
+        return np.where(n == 0, sc().psi(x), np.float64(0.0))
+    higher = (-1.0) ** (n + 1) * sc().gamma(n + 1.0) * sc().zeta(n + 1.0, x)
+    return higher if n.all() else np.where(n == 0, sc().psi(x), higher)
 
 
 def _spherical(name: str, minus: int) -> Callable[..., Any]:
@@ -80,7 +76,7 @@ def _top(x: Any, axis: Any) -> Any:
 def _multigammaln(a: Any, d: Any) -> Any:
     """The logarithms are added in the dtype of a, and to the rest in float64."""
     d = int(d)
-    total = sum(_scipy().gammaln(a - 0.5 * j) for j in range(d))
+    total = sum(sc().gammaln(a - 0.5 * j) for j in range(d))
     return d * (d - 1) * 0.25 * np.log(np.pi) + total
 
 
@@ -90,15 +86,15 @@ def _comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> A
     N, k = as_array(N), as_array(k)
     if repetition:
         none = np.logical_and(np.equal(k, 0), np.greater_equal(N, 0))
-        return np.where(none, 1.0, _scipy().binom(N + k - 1, k))
-    return np.where(_are_counts(N, k), _scipy().binom(N, k), 0.0)
+        return np.where(none, 1.0, sc().binom(N + k - 1, k))
+    return np.where(_are_counts(N, k), sc().binom(N, k), 0.0)
 
 
 def _perm(N: Any, k: Any, exact: bool = False) -> Any:
     if exact:
         raise unsupported("scipy.special.perm with exact=True")
     N, k = as_array(N), as_array(k)
-    return np.where(_are_counts(N, k), _scipy().poch(N - k + 1, k), 0.0)
+    return np.where(_are_counts(N, k), sc().poch(N - k + 1, k), 0.0)
 
 
 def _are_counts(N: Any, k: Any) -> Any:
@@ -109,7 +105,7 @@ def _factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
     """Of an array in float64, whatever it is in."""
     if exact or extend != "zero":
         raise unsupported("scipy.special.factorial with exact or extend")
-    found = np.where(np.less(n, 0), 0.0, _scipy().gamma(n + 1.0))
+    found = np.where(np.less(n, 0), 0.0, sc().gamma(n + 1.0))
     return found if n.is_scalar else found.astype(np.float64)
 
 
