@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from harness.asking import question_of
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
@@ -27,6 +25,7 @@ from oracles.exact.enclose.limits import Limits
 from oracles.exact.enclose.refine import refine
 from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
+from oracles.exact.program.indices import first_true
 from oracles.exact_oracle import BITS
 from oracles.frameworks.framework import Name, differentiating
 
@@ -175,7 +174,7 @@ def _telling_of_leaps(found: Enclosure, name: str) -> Enclosure:
     """Where what is differentiated jumps, its sides may have slopes, and it has none."""
     if found.leaps is None or not found.leaps.any():
         return found
-    where = place_of(name, tuple(int(i) for i in np.argwhere(found.leaps)[0]))
+    where = place_of(name, first_true(found.leaps))
     said = f"what is differentiated jumps at {where}, and has no slope there: the ball is that of its sides"
     return replace(found, kinks=(*found.kinks, said))
 

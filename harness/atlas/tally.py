@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.page.elements import Elements, rounded
 from harness.proof.evidence import TABLE
 from harness.verdicts import Verdict
+from oracles.exact.program.indices import unraveled
 
 UNKNOWN = {Verdict.UNDECIDED, Verdict.UNSUPPORTED}  # which come after all verdicts that say something
 OPEN = {Verdict.UNDECIDED, Verdict.CONVENTION}  # of which there is no one true value
@@ -56,7 +57,7 @@ class Tally:
         self.ulps.append(ulps[clear & ~found.evidence.zero.ravel()])
         if severity.size:
             first = int(np.lexsort((-ulps, -lost, ranks))[0])
-            at = tuple(int(i) for i in np.unravel_index(first, found.shape))
+            at = unraveled(first, found.shape)
             self._keep((float(ranks[first]), -float(lost[first]), -float(ulps[first])), where(at))
 
     def add_open(self, verdict: Verdict, number: int, where: str, why: str) -> None:

@@ -22,6 +22,7 @@ from oracles.exact.enclose.slopes import slopes
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.held import is_held, released
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import Array
 from oracles.exact_oracle import BITS
 
@@ -86,7 +87,7 @@ class _Held:
         seen = self.released()
         for k, apart in self.apart(seen).items():
             if apart.any():
-                at = tuple(int(i) for i in np.argwhere(apart)[0])
+                at = first_true(apart)
                 where = place_of(self.sight.posed.expected[k][0], at)
                 slope = float(self.chosen(k)[at])
                 return (

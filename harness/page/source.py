@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from harness.proof.answer import Sight
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
+from oracles.exact.program.indices import unraveled
 from oracles.exact.program.program import Line
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
@@ -127,7 +128,7 @@ def _of(
 
 def _widest(widths: NDArray[np.float64]) -> tuple[int, ...]:
     known = np.where(np.isfinite(widths), widths, -1.0)
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(known)), widths.shape))
+    return unraveled(np.argmax(known), widths.shape)
 
 
 def _by_line(each: Sequence[Contribution]) -> dict[Line | str, OfLine]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.page.elements import COLUMNS as OF_ELEMENT
 from harness.page.elements import Elements
 from harness.proof.evidence import TABLE
+from oracles.exact.program.indices import unraveled
 
 ROWS, COLUMNS = 32, 64  # that a picture has at most
 CELL = ("row", "column", "worst", *OF_ELEMENT)
@@ -33,7 +34,7 @@ def tensor(found: Elements, rows: int = ROWS, columns: int = COLUMNS) -> dict[st
         "block": list(block),
         "elements": size,
         "cells": [
-            [row, column, int(k == worst), *found.told(_index(k, found.shape))]
+            [row, column, int(k == worst), *found.told(unraveled(k, found.shape))]
             for (row, column), k in sorted(cells.items())
         ],
     }
@@ -45,7 +46,3 @@ def _badness(found: Elements) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
         ulps = np.nan_to_num(found.error_ulp, nan=np.inf)
         return np.asarray(1000.0 * (severity.max() - severity) + found.bits_lost + 1 - 1 / (1 + ulps))
-
-
-def _index(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(flat, shape))

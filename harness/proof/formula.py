@@ -37,6 +37,7 @@ from oracles.exact.enclose.witness import sides_with_rule
 from oracles.exact.program.balls import KINKS, LOST, as_balls
 from oracles.exact.program.errors import Exhausted, Pole, Undecided
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.indices import unraveled
 from oracles.exact.program.program import SYMMETRIC, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.units import bounded
@@ -355,7 +356,7 @@ def _furthest(
         with np.errstate(all="ignore"):
             apart = np.abs(e.mid - t.mid) / size
         gap = np.where(agree, -1.0, np.where(np.isnan(apart), np.inf, apart))  # beyond float64 both
-        at = tuple(int(i) for i in np.unravel_index(int(np.argmax(gap)), gap.shape))
+        at = unraveled(np.argmax(gap), gap.shape)
         if float(gap[at]) > best:
             best, where = float(gap[at]), (k, at)  # type: ignore[assignment]
     return where

@@ -16,6 +16,7 @@ from harness.subject.names import place_of
 from harness.verdicts import SEVERITY, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.indices import first_true, unraveled
 from oracles.exact.program.program import Origin
 
 MOST_ELEMENTS = 10  # that are named; a message shows fewer
@@ -171,7 +172,7 @@ def _moved(part: Judgement, name: str, first: int, shape: tuple[int, ...]) -> Ju
     """A judgement of flat elements from `first`, as one of the whole array."""
 
     def place(at: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(int(i) for i in np.unravel_index(first + at[0], shape))
+        return unraveled(first + at[0], shape)
 
     at = place(part.element)
     more = tuple(one._replace(at=place(one.at)) for one in part.more)
@@ -188,7 +189,7 @@ def _largest(size: NDArray[np.float64], count: int) -> list[tuple[int, ...]]:
     flat = size.ravel()
     order = np.argsort(-flat, kind="stable")[:count] if count > 1 else [np.argmax(flat)]
     found = [k for k in order if flat[k] >= 0] or [0]
-    return [tuple(int(i) for i in np.unravel_index(int(k), size.shape)) for k in found]
+    return [unraveled(k, size.shape) for k in found]
 
 
 def _rank_in(lost: NDArray[np.float64], ulps: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -245,7 +246,7 @@ def _convention(known: Evidence, found: Facts) -> str:
 def _jump(known: Evidence, leaps: Mask) -> str:
     if not leaps.any():
         return ""
-    at, count = tuple(int(i) for i in np.argwhere(leaps)[0]), int(np.sum(leaps))
+    at, count = first_true(leaps), int(np.sum(leaps))
     more = f", and at {count - 1} more elements" if count > 1 else ""
     sides = known.truth.shown(at, 6)
     where = f"{place_of(known.name, at)}{more}"
@@ -255,7 +256,7 @@ def _jump(known: Evidence, leaps: Mask) -> str:
 def _kink(known: Evidence, got: Array, legal: Mask) -> str:
     if not legal.any():
         return ""
-    at = tuple(int(i) for i in np.argwhere(legal)[0])
+    at = first_true(legal)
     ball: Any = known.truth.ball(at)
     low, high = float(ball.lower()), float(ball.upper())
     near, far = sorted((low, high), key=abs)

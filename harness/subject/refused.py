@@ -13,6 +13,7 @@ from harness.subject.derivative import Array
 from harness.subject.names import place_of
 from harness.subject.objects import instead_of, is_foreign
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import is_floating
 from oracles.exact.program.words import package_of
@@ -85,7 +86,7 @@ def refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
     """
     for name, array in zip(names, arrays, strict=True):
         if array.dtype.name in FLOATS and not (finite := np.isfinite(array)).all():
-            at = tuple(int(i) for i in np.argwhere(~finite)[0])
+            at = first_true(~finite)
             number = float(array[at])
             what = "missing data" if np.isnan(number) else "a mask"
             raise Unsupported(

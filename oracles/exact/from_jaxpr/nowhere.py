@@ -10,6 +10,7 @@ import numpy as np
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.complex import vars_of
 from oracles.exact.program.errors import ExactError, Undecided
+from oracles.exact.program.indices import unraveled
 from oracles.exact.program.primitives.arithmetic import constant
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
@@ -50,4 +51,4 @@ def _first_nan(recorder: Recorder, output: Var) -> tuple[int, ...] | None:
     except ExactError:
         return None
     nan = [b.is_nan() for b in np.ravel(value).tolist()]
-    return tuple(map(int, np.unravel_index(nan.index(True), output.shape))) if any(nan) else None
+    return unraveled(nan.index(True), output.shape) if any(nan) else None

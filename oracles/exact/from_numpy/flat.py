@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import is_traced
+from oracles.exact.program.indices import unraveled
 
 
 class FlatIterator:
@@ -48,7 +49,7 @@ class FlatIterator:
     @property
     def coords(self) -> tuple[int, ...]:
         """Where the next one is."""
-        return tuple(map(int, np.unravel_index(self._next, self._of.shape)))
+        return unraveled(self._next, self._of.shape)
 
     @property
     def elements(self) -> Any:

@@ -25,6 +25,7 @@ from oracles.exact.from_numpy.tape import Answers, Tape
 from oracles.exact.from_numpy.ufuncs import call_ufunc
 from oracles.exact.from_numpy.unknown import refuse_unknown
 from oracles.exact.program.errors import Unsupported, uncaught
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import FLOATS, Array
 from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
@@ -124,7 +125,7 @@ def _check(k: int, leaf: Any) -> None:
         )
     finite = np.isfinite(array)
     if not finite.all():
-        where = tuple(int(i) for i in np.argwhere(~finite)[0])
+        where = first_true(~finite)
         raise Unsupported(f"argument {k} is {array[where]} at {where}; only finite numbers have a derivative")
 
 

@@ -18,6 +18,7 @@ from flint import arb, arb_mat
 from numpy.typing import NDArray
 
 from oracles.exact.program.errors import Undecided, Unsupported
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import Array
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ def numbers(given: Any) -> Array:
         raise Unsupported(f"dtype {array.dtype} has no exact counterpart ({hint})")
     wide = array.astype(np.float64)
     if not np.isfinite(wide).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(wide))[0])
+        where = first_true(~np.isfinite(wide))
         raise Unsupported(f"the element at {where} is {wide[where]}; only finite numbers have a derivative")
     return wide
 
@@ -198,7 +199,7 @@ def decide(x: Array, y: Array, yes: NDArray[np.bool_], no: NDArray[np.bool_]) ->
     """
     open_ = ~(yes | no)
     if open_.any():
-        where = tuple(int(i) for i in np.argwhere(open_)[0])
+        where = first_true(open_)
         left, right = np.broadcast_to(x, yes.shape)[where], np.broadcast_to(y, yes.shape)[where]
         shown = [_shown(v) if isinstance(v, arb) else v for v in (left, right)]
         raise Undecided(f"cannot compare {shown[0]} with {shown[1]} at {where}")
