@@ -13,7 +13,7 @@ from harness.proof.judge import Judgement, worst_element
 from harness.proof.question import Part
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.names import place_of
-from harness.verdicts import RIGHT, Outcome, Standing, Verdict, css
+from harness.verdicts import RIGHT, Outcome, Standing, Verdict, badness_key, css
 from oracles.exact.program.complex import OF_PARTS
 from oracles.exact.program.formats import format_of
 
@@ -336,6 +336,6 @@ def _fails(part: Part) -> bool:
 
 def _badness(part: Part) -> tuple[int, int, float]:
     """The worst part is least: what fails, what is excused, what is right."""
-    lost = part.judgement.bits_lost if part.judgement else 0.0
+    lost = part.judgement.bits_lost if part.judgement else None
     lenience = 2 if part.verdict.right or part.verdict is Verdict.NONE else int(part.passes)
-    return lenience, part.verdict.severity, -(math.inf if math.isnan(lost) else lost)
+    return lenience, *badness_key(part.verdict, lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum, IntEnum, StrEnum, auto
 from typing import NamedTuple, Self
 
@@ -108,6 +109,14 @@ class Verdict(StrEnum):
 
 
 SEVERITY = tuple(Verdict)
+
+
+def badness_key(verdict: Verdict, bits_lost: float | None) -> tuple[int, float]:
+    """A key that sorts the worst first: by verdict, then by bits lost. NaN is more than any, None is as 0."""
+    lost = bits_lost or 0.0
+    return verdict.severity, -(math.inf if math.isnan(lost) else lost)
+
+
 RIGHT = frozenset(v for v in Verdict if v.right)
 JUDGED = frozenset(v for v in Verdict if v.standing is not Standing.UNJUDGED)
 ALLOWABLE = tuple(v for v in Verdict if v.standing is Standing.OPEN)  # by --allow

@@ -14,7 +14,7 @@ from harness.atlas.compare import Change
 from harness.atlas.row import DTYPES, Row
 from harness.atlas.saved import Atlas
 from harness.report.screen import Screen
-from harness.verdicts import SEVERITY, Verdict
+from harness.verdicts import SEVERITY, Verdict, badness_key
 
 MOST = 40  # functions that are shown
 WIDE = 110  # columns of a screen that shows where, too
@@ -83,7 +83,7 @@ def _cell(rows: Sequence[Row]) -> Text:
 
 
 def _badness(row: Row) -> tuple[float, float]:
-    return row.worst.severity, -(row.bits_lost_worst or 0.0)
+    return badness_key(row.worst, row.bits_lost_worst)
 
 
 def print_changes(console: Screen, old: Atlas, new: Atlas, changes: Sequence[Change]) -> None:

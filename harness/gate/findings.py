@@ -12,7 +12,7 @@ from harness.gate.words import Words
 from harness.report.tables import Table, frame_of
 from harness.runs.failure import argument_of
 from harness.runs.record import Record
-from harness.verdicts import Verdict
+from harness.verdicts import Verdict, badness_key
 
 KINDS = list(Kind)
 LEVELS = list(Level)
@@ -69,14 +69,8 @@ def worst_first(findings: Sequence[Finding]) -> list[Finding]:
 
 def _badness(finding: Finding) -> tuple[int, int, int, float]:
     record = finding.record
-    lost = record.bits_lost if record else None
-    size = 0.0 if lost is None else -1e9 if lost != lost else -lost
-    return (
-        LEVELS.index(finding.level),
-        KINDS.index(finding.kind),
-        (record.verdict if record else Verdict.NONE).severity,
-        size,
-    )
+    verdict, lost = (record.verdict, record.bits_lost) if record else (Verdict.NONE, None)
+    return LEVELS.index(finding.level), KINDS.index(finding.kind), *badness_key(verdict, lost)
 
 
 def line_of(finding: Finding, words: Words) -> Line:

@@ -23,7 +23,7 @@ from harness.proof.question import Part
 from harness.result import Result
 from harness.runs.failure import label, numbers_of
 from harness.runs.record import Record, Row, whereabouts
-from harness.verdicts import ExitCode, Outcome, Verdict
+from harness.verdicts import ExitCode, Outcome, Verdict, badness_key
 
 RATIO = ("gradient_time_ratio", "gradient_time_ratio_low", "gradient_time_ratio_high")
 NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "computed", "true")
@@ -67,9 +67,7 @@ def timed_part(result: Result) -> Part | None:
 
 
 def _badness(record: Record) -> tuple[bool, int, float]:
-    lost = record.bits_lost
-    size = -1.0 if lost is None else math.inf if math.isnan(lost) else lost
-    return not record.outcome.failing, record.verdict.severity, -size
+    return not record.outcome.failing, *badness_key(record.verdict, record.bits_lost)
 
 
 def spread(records: Iterable[Record], expected: Iterable[Row]) -> list[Record]:

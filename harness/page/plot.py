@@ -13,6 +13,7 @@ from harness.page.sweep import sweep
 from harness.page.tensor import CELL, tensor
 from harness.proof.answer import GIVEN, Sight
 from harness.proof.question import Part
+from harness.verdicts import badness_key
 
 KINDS = ("input", "tensor", "points")
 SIDE, WIDEST = 30, 640  # pixels: of an element, and of a picture of many
@@ -58,7 +59,7 @@ def worst(found: Found, argument: str = "") -> tuple[Part, Sight, int]:
     known = [part for part in known if argument in {"", part.name}]
     if not known:
         raise ValueError(f"argument is {argument!r}; there are numbers of {names or 'none'}")
-    part = min(known, key=lambda p: (p.verdict.severity, -(p.judgement.bits_lost if p.judgement else 0.0)))
+    part = min(known, key=lambda p: badness_key(p.verdict, p.judgement.bits_lost if p.judgement else None))
     order = [name for name, _ in sights[GIVEN].posed.expected]
     return part, sights[GIVEN], order.index(part.name)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.proof.evidence import TABLE, Allowed, Evidence, Facts, Mask, Numbers, Rule, decide, facts, reach
 from harness.subject.derivative import Array
 from harness.subject.names import place_of
-from harness.verdicts import SEVERITY, Verdict
+from harness.verdicts import SEVERITY, Verdict, badness_key
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.indices import first_true, unraveled
@@ -105,7 +105,7 @@ def judge_each(
 
 def worst_argument(found: Sequence[Judgement]) -> Judgement:
     """The worst of the arguments' verdicts, with the largest errors of all of them."""
-    worst = min(found, key=lambda j: (j.verdict.severity, -_most(j.bits_lost), -_most(j.error_ulp)))
+    worst = min(found, key=lambda j: (*badness_key(j.verdict, j.bits_lost), -_most(j.error_ulp)))
     return replace(
         worst,
         max_abs_error=max((j.max_abs_error for j in found), key=_most),

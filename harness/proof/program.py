@@ -23,7 +23,7 @@ from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
 from harness.subject.state import current
 from harness.subject.tested import Tested
-from harness.verdicts import RIGHT, Verdict
+from harness.verdicts import RIGHT, Verdict, badness_key
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.core.plans import are_one
 from oracles.exact.enclose.evaluate import Work
@@ -350,7 +350,7 @@ def _told(truth: Truth, examined: Examined, found: Judgement) -> Judgement:
 
 def worst(judgements: Sequence[tuple[str, Judgement]]) -> Judgement:
     """The worst of several judgements of one gradient; its diagnosis says how it was obtained."""
-    label, found = min(judgements, key=lambda pair: (pair[1].verdict.severity, -pair[1].bits_lost))
+    label, found = min(judgements, key=lambda pair: badness_key(pair[1].verdict, pair[1].bits_lost))
     return replace(found, diagnosis=f"{label}: {found.diagnosis}" if label else found.diagnosis)
 
 
