@@ -223,6 +223,11 @@ class Gradient:
         __tracebackhide__ = True
         return self._asserted("assert_layer", (layer, *args), options)
 
+    def network(self, net: Any, x: Any, t: Any, **options: Any) -> Any:
+        """As `harness.assert_network`, with the session's seed."""
+        __tracebackhide__ = True
+        return self._asserted("assert_network", (net, x, t), options)
+
     def _asserted(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         __tracebackhide__ = True
         return getattr(ours("harness"), name)(*args, **{"seed": self._settings.seed, **options})
@@ -230,7 +235,10 @@ class Gradient:
 
 @pytest.fixture
 def gradient(request: pytest.FixtureRequest) -> Gradient:
-    """`gradient.check(f, args, ...)` and `gradient.layer(layer, x, ...)` raise where a gradient is wrong."""
+    """`gradient.check(f, args, ...)`, `gradient.layer(layer, x, ...)`, `gradient.network(net, x, t, ...)`.
+
+    They raise where a gradient is wrong.
+    """
     return Gradient(request.config)
 
 

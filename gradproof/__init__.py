@@ -23,11 +23,14 @@ if TYPE_CHECKING:  # each by its name: a star follows `__all__`, which type chec
     from harness import GradientError as GradientError
     from harness import InputMaker as InputMaker
     from harness import Known as Known
+    from harness import MissingLibrary as MissingLibrary
     from harness import Record as Record
     from harness import Result as Result
     from harness import Undecided as Undecided
     from harness import Unsupported as Unsupported
+    from harness import Untrusted as Untrusted
     from harness import UpstreamWarning as UpstreamWarning
+    from harness import Workers as Workers
     from harness import assert_gradient as assert_gradient
     from harness import assert_layer as assert_layer
     from harness import assert_network as assert_network
@@ -62,7 +65,7 @@ if not TYPE_CHECKING:  # to a type checker a module with it has every name
         if name in __all__:
             globals()[name] = found = getattr(_ours, name)
             return found
-        raise AttributeError(f"module 'gradproof' has no attribute {name!r}")
+        raise AttributeError(f"module 'gradproof' has no attribute {name!r}{_ours.meant(name, 'gradproof')}")
 
 
 def __dir__() -> list[str]:

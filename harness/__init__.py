@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.layers import check_layer as check_layer
     from harness.networks import assert_network as assert_network
     from harness.networks import check_network as check_network
+    from harness.page.library import MissingLibrary as MissingLibrary
     from harness.result import GradientError as GradientError
     from harness.result import Result as Result
     from harness.runs.journal import read_records as read_records
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from harness.runs.row import examine as examine
     from harness.runs.runner import plan as plan
     from harness.runs.runner import run as run
+    from harness.runs.workers import Workers as Workers
+    from harness.selection import Untrusted as Untrusted
     from oracles.exact.program.registered import register_rule as register_rule
 
 _MODULES = {
@@ -46,11 +49,14 @@ _MODULES = {
     "harness.exact": "Enclosure ExactError Undecided Unsupported exact_gradient exact_value",
     "harness.layers": "assert_layer check_layer",
     "harness.networks": "assert_network check_network",
+    "harness.page.library": "MissingLibrary",
     "harness.result": "GradientError Result",
     "harness.runs.journal": "read_records",
     "harness.runs.record": "Cell Record",
     "harness.runs.row": "examine",
     "harness.runs.runner": "plan run",
+    "harness.runs.workers": "Workers",
+    "harness.selection": "Untrusted",
     "oracles.exact.program.registered": "register_rule",
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
@@ -65,7 +71,21 @@ def __getattr__(name: str) -> Any:
         confirm("oracles")
         globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
         return found
-    raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    raise AttributeError(f"module 'harness' has no attribute {name!r}{meant(name, 'harness')}")
+
+
+def meant(name: str, home: str) -> str:
+    """What a name that there is not may have meant, for the end of a message; "" if nobody can tell."""
+    if name.startswith("_"):  # which machines ask for
+        return ""
+    import difflib
+
+    from harness.checkers import HOMES
+
+    if any(name in names for names in HOMES.values()):
+        return f"; {name} is in {home}.dropin"
+    near = difflib.get_close_matches(name, __all__)
+    return f"; near matches: {', '.join(near)}" if near else ""
 
 
 def __dir__() -> list[str]:

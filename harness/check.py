@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from harness.subject import given
 from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
+from harness.subject.names import parameters_of
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import under_test
@@ -170,6 +172,8 @@ def check_gradient(
                 "a number (the sum of all is not taken), or pass vjp=, which takes a cotangent"
                 + ("; or f=lambda *args: f(*args)[0], of a pair with the gradient" if of_pair else "")
             )
+        if written:
+            _refuse_misfit(written[0], by_hand[written[0]], f, args, keywords)
         if jit and target.framework.name != "jax":
             raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
         if backward:
@@ -178,7 +182,9 @@ def check_gradient(
         of_target = partial(under_test, derivative=derivative, backward=backward, compiled=jit)
         tested = of_target(target)
     except (Unsupported, Undecided) as reason:
-        return accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
+        # A list of what is known names the gradient; the reason is the function's, before any gradient ran.
+        found = accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
+        return replace(found, subject=_name(f))
     asked_of = partial(
         question_of, derivative=derivative, specification=spec or surrogate, cotangent=cotangent,
         seed=asked.seed, allowed=asked.allowed, limits=asked.limits,
@@ -209,6 +215,43 @@ def check_gradient(
                 found, question, tested, target, asked.search, partial(of_function, f, target, options)
             )
         return accepting(found, known, asked.upstream)
+
+
+def _refuse_misfit(
+    name: str, backward: Any, f: Function, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    """Say so where a gradient by hand has no place for the cotangent, or one too many.
+
+    Raises:
+        ValueError: It is so, and without it, or with it, it could be called.
+    """
+    ways = {"vjp": (None, *args), "grad": tuple(args)}
+    if name not in ways or _takes(backward, ways[name], kwargs):
+        return
+    given, own = ", ".join(parameters_of(f)[: len(args)]), ", ".join(parameters_of(backward))
+    if name == "vjp" and _takes(backward, ways["grad"], kwargs):
+        raise ValueError(
+            f"vjp is called as {_name(backward)}(cotangent, {given}), and it takes ({own}): a gradient "
+            "without a cotangent, of a function that returns a single number, is grad="
+        )
+    if name == "grad" and _takes(backward, ways["vjp"], kwargs):
+        raise ValueError(
+            f"grad is called as {_name(backward)}({given}), and it takes ({own}): a gradient that takes a "
+            "cotangent is vjp="
+        )
+
+
+def _takes(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a function can be called so, as far as it tells; yes of one that does not."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
 
 
 def _target_again(

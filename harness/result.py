@@ -228,7 +228,7 @@ class Result:
         kind = [*map(str, _kind(part))] if part.dtype else []
         about = ", ".join([*kind, f"seed {self.seed}", *([point] if point else [])])
         name = f"{self.subject}/{part.name}" if part.name else self.subject
-        faulty = " (fail)" if self.faults and part.verdict in RIGHT else ""
+        faulty = ", but the check fails" if self.faults and part.verdict in RIGHT else ""
         return f"{name} [{about}]: {part.verdict.value or 'nothing compared'}{faulty}"
 
     def _in_a_line(self, part: Part) -> str:
@@ -255,7 +255,8 @@ class Result:
         whose = part.blame.why if part.blame else ""
         excuse = f"it passes with this warning: {part.excuse}" if part.excuse else ""
         said = filter(None, [*reasons, *elements, whose, excuse])
-        return [self._title(part), *(f"  {text}" for text in said)]
+        lines = [*said] or (["as above"] if again else [])
+        return [self._title(part), *(f"  {text}" for text in lines)]
 
     def _element(self, j: Judgement, name: str, dtype: str) -> str:
         bound = None if math.isnan(j.bound_ulp) else j.bound_ulp

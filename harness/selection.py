@@ -15,6 +15,8 @@ ALL = ("*",)
 BASELINE = Path("reports/baseline.json")
 SAVED = Path("reports/run.jsonl")
 TIMEOUT_S = 300.0
+NEAR = 0.5  # how alike two names are, from 0 to 1, of which one may have been meant
+MOST_LISTED = 30  # names, where none is near
 
 
 class UsageError(ValueError):
@@ -23,6 +25,10 @@ class UsageError(ValueError):
 
 class Untrusted(ValueError):
     """A file that was read is damaged, or not what it must be: nothing follows from it."""
+
+
+class Absent(Untrusted, UsageError):
+    """A file that the command line names, or takes for named, is not there."""
 
 
 class Unreachable(RuntimeError):
@@ -82,9 +88,13 @@ def listed(option: str, text: str, allowed: Sequence[str]) -> list[str]:
 
 
 def near_matches(name: str, names: Sequence[str]) -> str:
-    """What a mistyped name may have meant, for the end of a message."""
-    near = difflib.get_close_matches(name.strip("*?"), names, n=3, cutoff=0.0)
-    return f"near matches: {', '.join(near)}"
+    """What a mistyped name may have meant, or else what is allowed, for the end of a message."""
+    unique = list(dict.fromkeys(names))
+    near = difflib.get_close_matches(name.strip("*?"), unique, n=3, cutoff=NEAR)
+    if near:
+        return f"near matches: {', '.join(near)}"
+    more = f", and {len(unique) - MOST_LISTED} more" if len(unique) > MOST_LISTED else ""
+    return f"allowed are {', '.join(unique[:MOST_LISTED])}{more}"
 
 
 def refuse_wrong_numbers(seed: int = 0, timeout: float = 1.0) -> None:

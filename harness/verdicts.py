@@ -60,7 +60,8 @@ class Verdict(StrEnum):
 
     # fmt: off
     WRONG = ("wrong", Standing.FAULTY, "bold red",
-        "The formula is wrong: it is the derivative of another function. Proven, not suspected.",
+        "The formula is the derivative of another function: proven, not suspected. Or what came back is no "
+        "gradient of its argument: None, another shape or dtype, or another number of them.",
         "E and T are disjoint, by more than written digits, rounded data or the format explain; "
         "central differences in exact arithmetic side with T.",
         "(softmax - t) / batch as the gradient of the book's loss, which has log(y + 1e-7): off by 1e-7 / p",
@@ -209,7 +210,7 @@ class ExitCode(IntEnum):
         "A row is fail, stale or error, or the document's outputs are not reproduced.",
         "report with a hand-derived gradient that is wrong in its fifth digit",
         "Read the rows that are not simply right.")
-    USAGE = (2, "The command line was wrong.", "An option or a word does not exist; nothing was run.",
+    USAGE = (2, "The command line was wrong.", "An option, a word or a file does not exist; nothing was run.",
         "report --oracle toch", "The message has near matches.")
     NOTHING_COMPARED = (3, "Nothing was compared: an empty selection is not a success.",
         "No case or input matches, or no row of the selection is judged.", "report --case sigmiod",
@@ -219,6 +220,9 @@ class ExitCode(IntEnum):
     PIPE_CLOSED = (141, "The reader of a pipe went away before anything was decided.",
         "head, less; a command that had decided keeps its own code.", "report --format jsonl | head -1",
         "Read it to the end, or write it to a file.")
+    TERMINATED = (143, "Ended by SIGTERM.",
+        "128 and the signal's number, as a shell has it; the rows stay, as at exit 130.",
+        "report --output DIR, then kill", "Run it again, `gate` with --resume.")
     # fmt: on
 
 

@@ -24,6 +24,7 @@ class ExactOracle(Oracle):
     """Records the case's own NumPy function over balls; its hand-written VJP plays no part."""
 
     name = "exact"
+    summary = "The truth: the case's NumPy function, differentiated and evaluated in ball arithmetic."
     decides = False
 
     def unsupported(self, case: Case) -> str:

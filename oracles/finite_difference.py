@@ -24,6 +24,7 @@ class FiniteDifferenceOracle(Oracle):
     """Differences the case's own NumPy function with `reference.numerical_gradient`."""
 
     name = "fd"
+    summary = "Central differences of the case's NumPy function, with the book's numerical_gradient."
     decides = False
 
     def unsupported(self, case: Case) -> str:

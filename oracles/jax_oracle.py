@@ -25,6 +25,8 @@ class JaxOracle(WrittenOracle):
 
     def __init__(self, device: str = "cpu", compiled: bool = False) -> None:
         self.name = "jax-jit" if compiled else "jax"
+        how = "compiled as a whole" if compiled else "operation by operation"
+        self.summary = f"The case in JAX, differentiated by JAX, {how}."
         self.device = device
         self.own = JaxOracle(device) if compiled else self
         self.sparse = not compiled  # JAX compiles each single operation for each shape

@@ -46,6 +46,7 @@ class Oracle(ABC):
 
     Attributes:
         name: What tables and the command line call it.
+        summary: What it does, in a line.
         package: The distribution it needs, "" if nothing beyond the harness.
         machine: Its rounding model, a key of `ROUNDING_MODELS`; "" if it is not judged.
         decides: False for an oracle whose rows inform and never pass or fail.
@@ -54,6 +55,7 @@ class Oracle(ABC):
     """
 
     name: str
+    summary: str = ""
     package: ClassVar[str] = ""
     machine: ClassVar[str] = ""
     decides: ClassVar[bool] = True
@@ -146,6 +148,7 @@ class NumpyOracle(Oracle):
     """Calls the case's own function and hand-written VJP."""
 
     name = "numpy"
+    summary = "The case's own NumPy function, and its gradient by hand."
     machine = "numpy"
 
     def unsupported(self, case: Case) -> str:

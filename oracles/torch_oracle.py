@@ -31,6 +31,8 @@ class TorchOracle(WrittenOracle):
 
     def __init__(self, device: str = "cpu", compiled: bool = False) -> None:
         self.name = "torch-compile" if compiled else "torch"
+        how = "compiled by torch.compile" if compiled else "eagerly"
+        self.summary = f"The case in PyTorch, differentiated by PyTorch, {how}."
         self.device = device
         self.compiled = compiled
         self.own = TorchOracle(device) if compiled else self

@@ -21,7 +21,13 @@ from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
 from harness.proof.question import Probe
-from harness.report.delivery import WRITERS, deliver, replace_file, whatever_the_reader_does
+from harness.report.delivery import (
+    WRITERS,
+    deliver,
+    replace_file,
+    whatever_the_reader_does,
+    write_tables,
+)
 from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
 from harness.result import AGAIN, COLUMNS, Result
@@ -106,9 +112,11 @@ def _refuse_misfit(problem: TypeError, names: Sequence[str]) -> None:
 
 def _note_shapes(problem: Exception, options: CheckOptions) -> None:
     if options.shape:
+        labels = isinstance(problem, IndexError | TypeError)  # as where labels were drawn as floats
         problem.add_note(
             f"gradproof: the arguments were drawn by --shape {' --shape '.join(options.shape)}, in "
-            f"{options.dtype} where that names no dtype; labels below 10 are --shape 32:int64:10"
+            f"{options.dtype} where that names no dtype"
+            + ("; labels below 10 are --shape 32:int64:10" if labels else "")
         )
 
 
@@ -244,13 +252,18 @@ def _deliver(found: Result, formats: Sequence[str], output: Path | None) -> None
         frame_of(rows),
         tuple(COLUMNS),
     )
-    deliver([table], formats=[name for name in formats if name in WRITERS], output=output)
-    if "jsonl" in formats:
-        lines = "".join(f"{json.dumps(row)}\n" for row in rows)
-        if output is None:
-            sys.stdout.write(lines)
-        else:
-            replace_file(output / "check.jsonl", lines)
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows) if "jsonl" in formats else ""
+    kinds = [name for name in formats if name in WRITERS]
+    if output is None:
+        deliver([table], formats=kinds)
+        sys.stdout.write(lines)
+        return
+    files = write_tables([table], kinds, output) if rows and kinds else []
+    if lines:
+        files.append(output / "check.jsonl")
+        replace_file(files[-1], lines)
+    if files:
+        print(f"written to {output}: {', '.join(file.name for file in files)}", file=sys.stderr)
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from harness.commands.options import (
     CheckOptions,
     GateOptions,
     ReportOptions,
+    SearchedOptions,
     SearchOptions,
 )
 from harness.runs.raised import Ended, Raised, ending, is_users, refuse_silent_exit, told
@@ -35,6 +36,12 @@ def _shown(default: object) -> str | None:
     return ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
+def _said(code: ExitCode) -> str:
+    """An exit code as the help has it: its number, and what it means."""
+    meaning = code.entry.meaning.partition(":")[0].rstrip(".")
+    return f"{code.value} {meaning[:1].lower()}{meaning[1:]}"
+
+
 class Terminated(KeyboardInterrupt):
     """Somebody ends the program, by SIGTERM."""
 
@@ -44,7 +51,7 @@ _CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
     name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
     help="Checks a gradient, and proves the answer.",
-    help_epilogue="Exit codes: 0 right, 1 a check failed, 2 usage, 3 nothing was compared, 130 interrupted."
+    help_epilogue=f"Exit codes: {', '.join(map(_said, ExitCode))}."
     "\n\nAn option that is not given is read from the environment (GRADPROOF_JOBS=2), then from "
     "[tool.gradproof] in pyproject.toml (jobs = 2).",
     version=__version__,
@@ -97,7 +104,7 @@ def search(
     function: str,
     *,
     extent: Annotated[SearchOptions, FLAT] = SearchOptions(),
-    options: Annotated[CheckOptions, FLAT] = CheckOptions(),
+    options: Annotated[SearchedOptions, FLAT] = SearchedOptions(),
 ) -> ExitCode:
     """Look for the input at which a gradient is worst, and shrink it; a `check` that searches.
 
@@ -181,7 +188,8 @@ def explain(*word: str) -> ExitCode:
     Parameters
     ----------
     word
-        A verdict, an outcome, a column, or an exit code: `imprecise`, `known`, `bits_lost`, `exit 3`.
+        A verdict, a word of a message, an outcome, a column, or an exit code: `imprecise`, `attainable`,
+        `known`, `bits_lost`, `exit 3`; `columns` lists the columns.
     """
     from harness.commands.explain import print_explanation
 
@@ -313,7 +321,7 @@ def main() -> NoReturn:
         code = run()
         sys.stdout.flush()
     except Terminated:
-        code = 128 + signal.SIGTERM  # as a shell has it
+        code = ExitCode.TERMINATED
     except BrokenPipeError:
         # The reader of a pipe (head, less) went away; what it wanted it has. Silence the exit's own flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,30 +7,36 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
+from harness.commands import glossary
 from harness.gate.finding import Kind
-from harness.proof.evidence import BUDGET
 from harness.report.columns import COLUMNS, column
 from harness.report.screen import Screen
 from harness.selection import listed
 from harness.verdicts import LETTERS, Entry, ExitCode, Outcome, Verdict
 
+# What a message of `check` uses comes first; the columns are many.
 WORDS: dict[str, Mapping[str, Entry]] = {
     "verdict": {verdict.value or "none": verdict.entry for verdict in Verdict},
+    "message word": glossary.WORDS,
     "outcome": {outcome.value: outcome.entry for outcome in Outcome},
-    "rule": {"budget": BUDGET},
     "finding": {kind.value: kind.entry for kind in Kind},
-    "column": {name: column.entry for name, column in COLUMNS.items()},
     "exit code": {f"exit {code.value}": code.entry for code in ExitCode},
+    "column": {name: column.entry for name, column in COLUMNS.items()},
 }
+MANY = "columns"  # which are listed where they are asked for
 
 
 def print_explanation(word: str) -> ExitCode:
-    """One word explained; or, without a word, all there are."""
+    """One word explained; or, without a word, those there are, and with "columns" the columns."""
     console = Screen()
-    if not word:
+    if not word or word.strip().lower() == MANY:
         for kind, named in WORDS.items():
-            console.print(Text(f"{kind}s", style="bold"))
-            console.folded(", ".join(named), 2)
+            title, is_many = f"{kind}s", f"{kind}s" == MANY
+            if is_many is bool(word):
+                console.print(Text(title, style="bold"))
+                console.folded(", ".join(named), 2)
+        if not word:
+            console.print(Text(f"`explain {MANY}` lists the columns of tables", style="dim"))
         return ExitCode.OK
     for kind, name, entry in explanations(word):
         console.print(Text(name if kind == "exit code" else f"{name} ({kind})", style="bold"))
@@ -51,7 +57,7 @@ def explanations(word: str) -> list[tuple[str, str, Entry]]:
     asked = " ".join(word.lower().split()).replace("exit code", "exit")
     asked = f"exit {asked}" if asked.isdigit() else asked
     entries = [(kind, name, entry) for kind, named in WORDS.items() for name, entry in named.items()]
-    found = [one for one in entries if asked in {one[1], column(one[1]).title}]
+    found = [one for one in entries if asked in {one[1].lower(), column(one[1]).title.lower()}]
     if not found:
         listed("explain", asked.replace(",", " "), [name for _, name, _ in entries])
     return found

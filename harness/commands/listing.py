@@ -56,7 +56,7 @@ def oracle_table(rows: Iterable[Oracle]) -> Table:
             "oracle": oracle.name,
             "decides": oracle.decides,
             "ready": not oracle.unavailable(),
-            "what": type(oracle).__doc__,
+            "what": oracle.summary,
             "reason": oracle.unavailable(),
         }
         for oracle in rows

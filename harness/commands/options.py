@@ -135,6 +135,13 @@ class CheckOptions:
 
 
 @dataclass(frozen=True)
+class SearchedOptions(CheckOptions):
+    """The same for `search`, whose --evaluations says how many inputs are asked."""
+
+    search: Annotated[int, Parameter(show=False)] = 0
+
+
+@dataclass(frozen=True)
 class SearchOptions:
     """How much is searched, and where."""
 

@@ -20,7 +20,7 @@ from filelock import FileLock
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record, Row, refuse_no_numbers
 from harness.runs.timing import Ratio
-from harness.selection import BASELINE, Untrusted
+from harness.selection import BASELINE, Absent, Untrusted
 from harness.verdicts import Outcome, Verdict
 
 SCHEMA: Literal[1] = 1
@@ -126,14 +126,15 @@ def read(path: Path, create: str = "", renew: str = "") -> Baseline:
     """The baseline of a file; `create` and `renew` are the commands that a message names, if not the usual.
 
     Raises:
-        Untrusted: The file is missing, cut short, of another schema, edited by hand, has a row twice, or a
+        Absent: The file is not there.
+        Untrusted: It is cut short, of another schema, edited by hand, has a row twice, or a
             value that no row can have. The message says what to do.
     """
     create, renew = create or creating(path), renew or updating(path, "why", "--anew")
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise Untrusted(f"there is no baseline at {path}; create it: {create}") from None
+        raise Absent(f"there is no baseline at {path}; create it: {create}") from None
     try:
         found = msgspec.json.decode(text, type=File, dec_hook=_number)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:

@@ -243,6 +243,8 @@ def chosen(names: Iterable[str] | bool) -> list[Boundary]:
     """
     if isinstance(names, bool):
         return list(CORPUS.values()) if names else []
+    if names == "all":  # as the command line has it
+        raise ValueError("boundary is 'all'; pass boundary=True for all")
     if isinstance(names, str):
         raise ValueError(f"boundary is {names!r}; write a list, [{names!r}], or True for all")
     if not isinstance(names, Iterable):

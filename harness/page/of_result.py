@@ -58,7 +58,8 @@ def document(found: Found, command: str = "") -> Document:
     for told, drawn in rows(found, found.subject):
         grow(leaves, told, drawn)
     said = tuple(text for text in (*found.faults, *found.notes) if text)
-    title = f"{found.subject}: {found.verdict.value or 'nothing compared'}{' (fail)' if found.faults else ''}"
+    faulty = ", but the check fails" if found.faults else ""
+    title = f"{found.subject}: {found.verdict.value or 'nothing compared'}{faulty}"
     return Document(title, leaves, said, command)
 
 

@@ -171,11 +171,7 @@ def _device(native: Native) -> str:
 def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
     """Why a result is no gradient: a number of parts, a None, a shape or a dtype."""
     if len(gradients) != len(expected):
-        return [
-            Misfit(
-                "", f"{many(len(gradients), 'gradient')} for {many(len(expected), 'differentiated argument')}"
-            )
-        ]
+        return [Misfit("", _miscounted(gradients, [name for name, _ in expected]))]
     found = []
     for got, (name, argument) in zip(gradients, expected, strict=True):
         if got is None:
@@ -185,10 +181,21 @@ def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> li
         elif isinstance(name, ComplexName) and got.dtype.kind != "c" and got.shape == argument.shape[:-1]:
             found.append(Misfit(name, f"dtype {got.dtype}: real numbers, and the argument is complex"))
         elif got.shape != argument.shape:
-            found.append(Misfit(name, f"shape {got.shape} instead of {argument.shape}"))
+            found.append(Misfit(name, f"the gradient has shape {got.shape} instead of {argument.shape}"))
         elif got.dtype != argument.dtype:
-            found.append(Misfit(name, f"dtype {got.dtype} instead of {argument.dtype}"))
+            found.append(Misfit(name, f"the gradient has dtype {got.dtype} instead of {argument.dtype}"))
     return found
+
+
+def _miscounted(gradients: Gradients, names: Sequence[str]) -> str:
+    """That there are too few gradients or too many, and what to return."""
+    (only, *others) = gradients or (None,)
+    found = only.item() if only is not None and not others and only.dtype == object and not only.shape else 0
+    if isinstance(found, dict):
+        keys = ", ".join(map(repr, found))
+        return f"the backward returns a dictionary with the keys {keys}; the arguments are {', '.join(names)}"
+    each = f": return one for each of {', '.join(names)}" if len(names) > 1 else ""
+    return f"{many(len(gradients), 'gradient')} for {many(len(names), 'differentiated argument')}{each}"
 
 
 def _aliases(gradients: Sequence[Array | None], given: Sequence[Array], names: Sequence[str]) -> list[str]:

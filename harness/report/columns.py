@@ -21,6 +21,7 @@ class Layout:
             0 is a column that does not fold.
         wide: Whether it takes what is left of the screen before it folds.
         yes_no: Whether the value is true or false.
+        no: The word for false, and its style.
     """
 
     number: str = ".1e"
@@ -28,9 +29,11 @@ class Layout:
     least: int = 0
     wide: bool = False
     yes_no: bool = False
+    no: tuple[str, str] = ("NO", "bold red")
 
 
 PLAIN, YES_NO = Layout(), Layout(yes_no=True)
+EITHER = Layout(yes_no=True, no=("no", "dim"))  # where no is as good as yes
 WORDS, INPUT, DIAGNOSIS = Layout(least=17), Layout(least=10, wide=True), Layout(least=60)
 SIZE, SHORT, RATIO = (Layout(number, right=True) for number in (".1e", ".3g", ".4g"))
 
@@ -229,7 +232,7 @@ OTHERS = (
     Column("ready", "Whether an oracle can run here.", "Is its package installed?", "yes", "NO: see reason.",
         format=YES_NO),
     Column("decides", "Whether an oracle's rows can fail.", "The exact one and differences only inform.",
-        "yes", format=YES_NO),
+        "yes", format=EITHER),
 )
 # fmt: on
 COLUMNS = {column.name: column for column in (*RECORD, *OTHERS)}

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ from harness.runs.failure import argument_of, group_text
 from harness.runs.record import Record
 from harness.runs.writing import writing
 from harness.verdicts import Outcome, Verdict
+from oracles.exact.program.words import many
 
 NOT_RUN = frozenset({Outcome.UNAVAILABLE, Outcome.SKIPPED})  # one reason for all cases, and no numbers
 WRITERS: dict[str, Callable[[Table], str]] = {
@@ -69,8 +71,9 @@ def deliver(
             sys.stdout.write("\n".join(WRITERS[name](table) for table in alone))
     elif files:
         written = write_tables(shown, files, output)
-        if "text" in formats:
-            console.print(f"{len(written)} files in {output}")
+        # What stands alone on stdout is for a reader of text; who asks for files alone is told beside it.
+        where = console.print if "text" in formats else partial(print, file=sys.stderr)
+        where(f"{many(len(written), 'file')} in {output}")
 
 
 # -- a screen ------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def _cell(one: Column, value: object, console: Screen) -> Text:
     if isinstance(value, Verdict):
         return Text(value, style=value.style)
     if one.format.yes_no:
-        return Text("yes", style="green") if value else Text("NO", style="bold red")
+        return Text("yes", style="green") if value else Text(*one.format.no)
     if value is None:
         return Text("")
     if isinstance(value, float):
@@ -223,9 +226,9 @@ def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Pat
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file whole, or not at all."""
-    partial = path.with_name(path.name + ".partial")
+    beside = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
     finally:
-        partial.unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)

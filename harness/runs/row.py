@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -39,8 +39,18 @@ REFERENCE = NumpyOracle()
 EXACT = ExactOracle()
 
 
-def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect]) -> Record:
-    """The record of one cell. Whatever an adapter or a framework raises becomes that row's result."""
+def examine(case: Case, oracle: Oracle, cell: Cell, known: Mapping[Row, KnownDefect] | None = None) -> Record:
+    """The record of one cell of a case of your own. Whatever an oracle raises becomes the row's result.
+
+    A cell of the catalogue needs no more than its names: `run([cell])` gives its record.
+
+    Args:
+        case: The function; its name is the cell's.
+        oracle: Whose gradient it is: an object of a subclass of `oracles.Oracle`, such as
+            `oracles.NumpyOracle()`, the case's own gradient by hand.
+        cell: The input, the dtype and the seed.
+        known: Defects that are known, by row; none if not given.
+    """
     try:
         missing = oracle.unavailable()
         if missing:
@@ -49,7 +59,9 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: dict[Row, KnownDefect
         if impossible:
             outcome = Outcome.FAIL if oracle.decides else Outcome.INFO
             return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=outcome, diagnosis=impossible)
-        return _row(case, oracle, cell, known.get(Row(cell.case, cell.oracle, cell.dtype, cell.input)))
+        return _row(
+            case, oracle, cell, (known or {}).get(Row(cell.case, cell.oracle, cell.dtype, cell.input))
+        )
     except Unsupported as reason:
         return _record(cell, verdict=Verdict.UNSUPPORTED, outcome=Outcome.FAIL, diagnosis=str(reason))
     except Undecided as reason:

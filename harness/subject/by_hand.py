@@ -175,6 +175,8 @@ class HandWritten(Derived):
             return [found]  # the one gradient, which is a tree itself, or a list of the array's numbers
         many = isinstance(found, tuple | list)
         many = many or (one is None and _rows(found) in {len(args), len(self.arguments)})
+        if many and dtype_of(found) and found.ndim == 1 and self._has_axes(args):
+            many = False  # numbers are no gradients of arrays: it is one gradient, of one of them
         parts = list(found) if many else [found]
         # Where several parts are no gradients of several arguments, a list may stand for a tuple.
         if (
@@ -184,6 +186,11 @@ class HandWritten(Derived):
         ):
             return [found]
         return parts
+
+    def _has_axes(self, args: Sequence[Any]) -> bool:
+        """Whether each differentiated argument is an array with axes."""
+        given = (args[argument.place] for argument in self.arguments)
+        return all(dtype_of(one) and one.ndim for one in given)
 
     def _by_place(self, parts: Sequence[Any], args: Sequence[Any]) -> Mapping[int, Any]:
         """The parts by the places of their arguments; none where there is another number of them.

@@ -16,7 +16,7 @@ import numpy as np
 from harness.subject.contents import Contents, changed, identity, read, said
 from harness.subject.copies import BY_IDENTITY, alike
 from harness.subject.derivative import Array
-from harness.subject.gradient_names import under_own_names
+from harness.subject.gradient_names import FORMS, under_own_names
 from harness.subject.layers import Call
 from harness.subject.moving import (
     OUTSIDE,
@@ -102,9 +102,12 @@ class Network:
                 "with the keys of params"
             )
         self.faults = [
-            *(f"gradient has no {name!r}, which is in params" for name in self.names if name not in found),
+            *(
+                f"gradient has no {name!r}, which is in params{_beside(name, found, self.names)}"
+                for name in self.names if name not in found
+            ),
             *(f"gradient has {name!r}, which is not in params" for name in found if name not in self.names),
-        ]
+        ]  # fmt: skip
         out = self._run(self._contents.copied({}), "loss", x)
         self.advice = self._advice(takes, x, out)
         self.faults += self._not_compared(x, out, ran)
@@ -291,3 +294,13 @@ class Network:
         if not is_traced(own) and not np.array_equal(own, x, equal_nan=True):
             self.notes[f"{method} writes into x; that is the caller's array"] = None
         return found
+
+
+def _beside(name: Any, found: Iterable[Any], names: Iterable[Any]) -> str:
+    """The key that differs from a parameter's in capitals alone, in words; "" if there is none."""
+    alike = (key for key in found if key not in names and str(key).lower() in _forms(str(name).lower()))
+    return next((f" (found {key!r})" for key in alike), "")
+
+
+def _forms(name: str) -> set[str]:
+    return {form.format(name) for form in FORMS}

@@ -74,6 +74,11 @@ def results_of(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seq
         advice = "" if all(map(dtype_of, leaves)) else (
             ": return floating arrays, or tuples, lists and dictionaries of them"
         )  # fmt: skip
+        if any(str(getattr(leaf, "dtype", "")) == "object" for leaf in leaves):
+            advice = (
+                ": an array of objects, which np.frompyfunc and np.array make; write "
+                "np.vectorize(..., otypes=[float]), or a dtype"
+            )
         raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one){advice}")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     found = [

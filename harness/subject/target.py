@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,7 +27,7 @@ from harness.subject.results import Results, results_of, subject_of
 from harness.subject.state import current
 from oracles.exact.from_numpy.held import Held
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.words import kind_of, many
 from oracles.frameworks.framework import (
     NAMES,
     Framework,
@@ -182,6 +183,7 @@ def target_of(
         raise ValueError(f"args is {kind_of(args)}; pass a tuple, (x,) for one argument")
     if named is not None and named not in NAMES:
         raise ValueError(f"framework is {named!r}; it must be one of {', '.join(NAMES)}")
+    _refuse_numbers(f, args)
     state = current()
     of_module: list[str] = []
     if "torch" in sys.modules:
@@ -251,11 +253,13 @@ def target_of(
         results = results_of(own, replace(flat, function=structure), arrays, natives)
     except Exception as problem:
         if not numbers:
+            _tell_of_lists(problem, args, names_of(f, tree, range(len(owners))), owners)
             raise
         flat = replace(flat, numbers=())  # it may want arrays
         try:
             results = results_of(own, replace(flat, function=structure), arrays, natives)
         except Exception:
+            _tell_of_lists(problem, args, names_of(f, tree, range(len(owners))), owners)
             raise problem from None
     state.settle()
     opaque = [k for k in range(len(owners)) if argnums is None and k not in places]
@@ -272,6 +276,48 @@ def target_of(
         natives,
         tuple(dict.fromkeys(notes)),
     )
+
+
+def _refuse_numbers(f: Function, args: Sequence[Any]) -> None:
+    """Say so where a list of numbers was given for the arguments, and the function takes another number.
+
+    Raises:
+        ValueError: It was.
+    """
+    if not isinstance(args, list) or len(args) < 2 or not all(type(arg) in {float, int} for arg in args):
+        return
+    takes = f.nin if isinstance(f, np.ufunc) else _most(f)
+    if takes is not None and takes < len(args):
+        raise ValueError(
+            f"args has {len(args)} numbers, and the function takes {many(takes, 'argument')}: for one array "
+            "of these numbers pass (np.array(args),)"
+        )
+
+
+def _most(f: Function) -> int | None:
+    """How many positional arguments a function takes at most; None if nobody can tell."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD} for p in parameters)
+
+
+def _tell_of_lists(
+    problem: Exception, args: Sequence[Any], names: Sequence[str], owners: Sequence[int]
+) -> None:
+    """Add to an error of types that an argument is a list of numbers, with which no array code computes."""
+    lists = [
+        k
+        for k, arg in enumerate(args)
+        if type(arg) is list and arg and all(type(x) in {float, int} for x in arg)
+    ]
+    if type(problem) is TypeError and lists and problem.args:
+        name = names[owners.index(lists[0])].partition("[")[0]
+        said = f"argument {lists[0]} ({name}) is a list of numbers; for an array pass np.array({name})"
+        problem.args = (f"{problem.args[0]}; {said}", *problem.args[1:])
 
 
 def _itself(name: str, arg: Any) -> Any:

@@ -39,7 +39,7 @@ def test_a_fault_is_a_reason():
         return g
 
     title, reason, worst, *_ = str(harness.check_gradient(lambda x: x * x, (X,), vjp=vjp)).splitlines()
-    assert title.endswith("accurate (fail)")
+    assert title.endswith("accurate, but the check fails")
     assert reason == "  the cotangent was overwritten: a gradient must leave its arguments alone"
     assert worst.startswith("  worst element")
 
@@ -48,6 +48,74 @@ def test_a_reason_of_several_arguments_is_said_once():
     found = harness.check_gradient(lambda x, y: x * y, (X, X), vjp=lambda g, x, y: (1.1 * g * y, 1.1 * g * x))
     assert [part.verdict for part in found.parts[:2]] == ["wrong", "wrong"]
     assert str(found).count("the formula gives") == 1
+
+
+@pytest.mark.parametrize(
+    ("vjp", "said"),
+    [
+        (lambda g, x, y: g * y, "1 gradient for 2 differentiated arguments: return one for each of x, y"),
+        (
+            lambda g, x, y: {"x": g * y, "yy": g * x},
+            "a dictionary with the keys 'x', 'yy'; the arguments are x, y",
+        ),
+    ],
+    ids=["one array", "a mistyped key"],
+)
+@pytest.mark.parametrize("size", [2, 3])
+def test_too_few_gradients_are_said_once_and_no_row_is_without_a_reason(vjp, said, size):
+    """One array of two numbers for two arrays of two is one gradient, not a number for each of them."""
+    found = harness.check_gradient(lambda x, y: x * y, (X[:size], X[:size]), vjp=vjp)
+    first, reason, second, again = str(found).splitlines()
+    assert (first[-5:], second[-5:], again) == ("wrong", "wrong", "  as above")
+    assert said in reason
+
+
+@pytest.mark.parametrize("args", [(X, X), (0.5, 0.25)], ids=["arrays", "numbers"])
+def test_a_stack_of_gradients_is_one_for_each(args):
+    found = harness.check_gradient(
+        lambda x, y: x * y, args, vjp=lambda g, x, y: np.array([g * y, g * x]), probes=False
+    )
+    assert found.passed, str(found)
+
+
+def negated(x):
+    return -x
+
+
+def test_numbers_where_an_array_is_meant_are_said():
+    def vjp(g, x):
+        return -g
+
+    with pytest.raises(
+        ValueError, match=r"args has 2 numbers, and the function takes 1 argument: .*np.array"
+    ):
+        harness.check_gradient(negated, [0.5, 1.5], vjp=vjp)
+    with pytest.raises(ValueError, match="the function takes 1 argument"):
+        harness.check_gradient(np.sin, [0.5, 1.5], vjp=vjp)
+    with pytest.raises(
+        TypeError, match=r"argument 0 \(x\) is a list of numbers; for an array pass np.array\(x\)"
+    ):
+        harness.check_gradient(negated, ([0.5, 1.5],), vjp=vjp)
+
+
+def test_a_gradient_without_a_place_for_the_cotangent_is_said():
+    with pytest.raises(
+        ValueError, match=r"vjp is called as <lambda>\(cotangent, x\), and it takes \(y\): .*grad="
+    ):
+        harness.check_gradient(negated, (X,), vjp=lambda y: -y)
+    with pytest.raises(ValueError, match=r"grad is called as <lambda>\(x\), and it takes \(g, y\): .*vjp="):
+        harness.check_gradient(lambda x: np.sum(x), (X,), grad=lambda g, y: g)
+
+
+def test_what_the_function_is_accused_of_has_its_name():
+    found = harness.check_gradient(lambda x: None, (X,), vjp=negated)
+    assert str(found).startswith("<lambda> [seed 0]: unsupported\n  the function returns NoneType")
+
+
+def test_objects_say_what_to_write():
+    twice = np.frompyfunc(lambda v: 2 * v, 1, 1)
+    found = harness.check_gradient(lambda x: np.array(twice(x)), (X,), vjp=lambda g, x: 2 * g)
+    assert "np.vectorize(..., otypes=[float])" in str(found)
 
 
 def test_what_is_not_proven_lists_no_further_elements():

@@ -179,6 +179,21 @@ def test_a_parameter_without_a_gradient_is_named():
 def test_a_gradient_without_a_parameter_is_named():
     found = check_network(with_gradients(lambda g: {**g, "W9": 0}), X, T)
     assert found.faults == ("gradient has 'W9', which is not in params",)
+
+
+def test_a_key_in_other_letters_is_named():
+    class Small:
+        def __init__(self):
+            self.params = {"W": np.full((2, 2), 0.3)}
+
+        def loss(self, x, t):
+            return np.sum((x @ self.params["W"] - t) ** 2)
+
+        def gradient(self, x, t):
+            return {"w": 2 * x.T @ (x @ self.params["W"] - t)}
+
+    found = check_network(Small(), np.ones((1, 2)), np.zeros((1, 2)))
+    assert "gradient has no 'W', which is in params (found 'w')" in found.faults
     assert not found.passed
 
 

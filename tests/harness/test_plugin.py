@@ -41,6 +41,18 @@ class Layer:
 
 def test_layer(gradient):
     gradient.layer(Layer(), X)
+
+class Network:
+    params = {"w": np.ones(2)}
+
+    def loss(self, x, t):
+        return np.sum((x * self.params["w"] - t) ** 2)
+
+    def gradient(self, x, t):
+        return {"w": 2 * x * (x * self.params["w"] - t)}
+
+def test_network(gradient):
+    gradient.network(Network(), np.array([0.5, 2.0]), np.zeros(2))
 """
 
 # The import styles that suites have; each must call the drop-in. A zero backward passes only the originals.

@@ -74,5 +74,5 @@ def test_examine_is_a_function_after_a_run_too():
     ],
 )
 def test_an_unknown_keyword_gets_near_matches(name, args, unknown, meant):
-    with pytest.raises(TypeError, match=f"there is no argument '{unknown}'; near matches: {meant}, "):
+    with pytest.raises(TypeError, match=f"there is no argument '{unknown}'; near matches: {meant}"):
         getattr(harness, name)(*args, **{unknown: 0})

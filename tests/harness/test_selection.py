@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.selection import NothingSelected, UsageError, listed, matching
+from harness.selection import NothingSelected, UsageError, listed, matching, near_matches
 
 NAMES = ["sigmoid", "sigmoid_grad", "softmax", "softmax_loss", "relu"]
 
@@ -36,8 +36,14 @@ def test_one_pattern_without_a_match_is_an_error_though_another_matches():
     ("typed", "near"), [("sigmiod", "sigmoid"), ("softmx_loss", "softmax_loss"), ("rel*x", "relu")]
 )
 def test_the_nearest_match_comes_first(typed, near):
-    with pytest.raises(NothingSelected, match=f"near matches: {near},"):
+    with pytest.raises(NothingSelected, match=f"near matches: {near}\\b"):
         matching([typed], NAMES)
+
+
+def test_what_is_far_from_all_names_gets_all_of_them_and_no_name_comes_twice():
+    assert near_matches("xml", ["md", "text", "text"]) == "allowed are md, text"
+    assert near_matches("tex", ["md", "text", "text"]) == "near matches: text"
+    assert near_matches("xml", [f"{k}" for k in range(40)]).endswith(", 29, and 10 more")
 
 
 def test_names_are_told_apart_by_case():

@@ -236,7 +236,7 @@ def test_a_baseline_that_is_none(content, said, gates):
     gates.baseline.unlink()
     if content is not None:
         gates.baseline.write_bytes(content + old if content == b"\xef\xbb\xbf" else content)
-    red(gates.gate(), said)
+    red(gates.gate(), said, code=RED if content is not None else USAGE)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.999])
@@ -656,7 +656,7 @@ def test_a_setting_that_does_not_exist(table, said, gates, monkeypatch):
 def test_an_environment_that_points_nowhere(gates, monkeypatch):
     monkeypatch.setenv("GRADPROOF_BASELINE", str(gates.folder / "no.json"))
     said = gates.say("gate", *gates.SCOPE, "--save", gates.saved, "--jobs", 0, "--timing", "off")
-    red(said, "there is no baseline at .*no.json")
+    red(said, "there is no baseline at .*no.json", code=USAGE)
 
 
 # -- what is said ------------------------------------------------------------------------------------------

@@ -205,8 +205,8 @@ def test_gradients_in_the_wrong_order_fail():
 
     assert judged(Swapped(), "mean_squared_error").verdict is Verdict.MISCOMPUTED
     assert (
-        "W1: shape (3,) instead of (4, 5); b1: shape (5, 3) instead of (5,); "
-        in judged(Swapped(), "two_layer_net").diagnosis
+        "W1: the gradient has shape (3,) instead of (4, 5); "
+        "b1: the gradient has shape (5, 3) instead of (5,); " in judged(Swapped(), "two_layer_net").diagnosis
     )
 
 
@@ -280,14 +280,14 @@ def test_a_wrong_program_that_returns_the_right_numbers_is_wrong():
 @pytest.mark.parametrize(
     ("change", "diagnosis"),
     [
-        (lambda g: g.T.copy(), "x: shape (4, 3) instead of (3, 4)"),
-        (lambda g: g.sum(), "x: shape () instead of (3, 4)"),
-        (lambda g: g[None], "x: shape (1, 3, 4) instead of (3, 4)"),
-        (lambda g: g[:1], "x: shape (1, 4) instead of (3, 4)"),
-        (lambda g: g[:, :1], "x: shape (3, 1) instead of (3, 4)"),
-        (lambda g: g.astype("float32"), "x: dtype float32 instead of float64"),
-        (lambda g: g.astype("longdouble"), "x: dtype float128 instead of float64"),
-        (lambda g: g.astype(int), "x: dtype int64 instead of float64"),
+        (lambda g: g.T.copy(), "x: the gradient has shape (4, 3) instead of (3, 4)"),
+        (lambda g: g.sum(), "x: the gradient has shape () instead of (3, 4)"),
+        (lambda g: g[None], "x: the gradient has shape (1, 3, 4) instead of (3, 4)"),
+        (lambda g: g[:1], "x: the gradient has shape (1, 4) instead of (3, 4)"),
+        (lambda g: g[:, :1], "x: the gradient has shape (3, 1) instead of (3, 4)"),
+        (lambda g: g.astype("float32"), "x: the gradient has dtype float32 instead of float64"),
+        (lambda g: g.astype("longdouble"), "x: the gradient has dtype float128 instead of float64"),
+        (lambda g: g.astype(int), "x: the gradient has dtype int64 instead of float64"),
         (lambda g: None, "x: no gradient (None), which is not a zero gradient"),
     ],
 )
@@ -298,7 +298,7 @@ def test_a_gradient_of_the_wrong_form_fails_in_plain_words(change, diagnosis):
 
 def test_float64_from_a_float32_program_fails():
     record = judged(claims(gradient=lambda g: g.astype("float64")), "softmax", "float32")
-    assert record.diagnosis == "x: dtype float64 instead of float32"
+    assert record.diagnosis == "x: the gradient has dtype float64 instead of float32"
 
 
 def test_a_missing_or_an_extra_gradient_fails():
@@ -311,7 +311,7 @@ def test_a_missing_or_an_extra_gradient_fails():
             return value, self.change_list(arrays)
 
     missing, extra = judged(Lists(lambda a: a[:1]), "mean_squared_error"), judged(Lists(lambda a: a * 2))
-    assert missing.diagnosis == "1 gradient for 2 differentiated arguments"
+    assert missing.diagnosis.startswith("1 gradient for 2 differentiated arguments: return one for each of ")
     assert extra.diagnosis == "2 gradients for 1 differentiated argument"
     assert missing.outcome is extra.outcome is Outcome.FAIL
 

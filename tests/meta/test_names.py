@@ -29,8 +29,14 @@ def test_the_names_are_those_of_the_harness():
     assert set(gradproof.__all__) == set(harness.__all__)
     assert all(getattr(gradproof, name) is getattr(harness, name) for name in harness.__all__)
     assert set(harness.__all__) <= set(dir(gradproof))
-    with pytest.raises(AttributeError, match="module 'gradproof' has no attribute 'chekc_gradient'"):
+    said = "module 'gradproof' has no attribute 'chekc_gradient'; near matches: check_gradient"
+    with pytest.raises(AttributeError, match=said):
         _ = gradproof.chekc_gradient
+    for home in (gradproof, harness):
+        with pytest.raises(AttributeError, match=f"gradcheck is in {home.__name__}.dropin"):
+            _ = home.gradcheck
+    with pytest.raises(AttributeError, match=r"'__nosuch__'$"):
+        _ = gradproof.__nosuch__
 
 
 @pytest.mark.parametrize("name", ["dropin", "strategies"])

@@ -132,7 +132,7 @@ def test_what_a_third_system_gets_wrong_is_found(installed, capsys):
     assert run([*TOKENS, "--case", "sigmoid", "--case", "softmax", "--dtype", "float32"]) == 1
     found = {r.case: r for r in rows(capsys) if r.oracle == "hips"}
     assert found["sigmoid"].verdict is Verdict.ACCURATE
-    assert found["softmax"].diagnosis == "x: dtype float64 instead of float32"
+    assert found["softmax"].diagnosis == "x: the gradient has dtype float64 instead of float32"
 
 
 @pytest.mark.parametrize("scale", [1.001, 0.0, -1.0, float("nan")])

@@ -243,7 +243,7 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels:scaled", "--shape", "3"), "scaled() missing 1 required positional argument: 'y'; --"),
         (
             ("mykernels:scaled", "--vjp", "mykernels:backward", "--shape", "3", "--shape", "3"),
-            "backward() takes 2 positional arguments but 3 were given; --shape is given once",
+            "--vjp is called as backward(cotangent, x, y), and it takes (g, x): ",
         ),
         (
             (
@@ -370,6 +370,28 @@ def test_a_module_that_raises_is_a_usage_error_with_its_line(broken):
     assert 'mybroken.py", line 2, in <module>' in text
     assert "ZeroDivisionError: division by zero" in text
     assert "importlib" not in text
+
+
+@pytest.mark.parametrize(
+    ("kinds", "files"),
+    [("md", "check.md"), ("jsonl", "check.jsonl"), ("csv,text,jsonl", "check.csv, check.jsonl")],
+)
+def test_what_is_written_is_said(check, tmp_path, kinds, files):
+    code, said = check(*SOFTMAX, "--shape", "3", "--format", kinds, "--output", "tables")
+    assert code == 0
+    assert said.endswith(f"written to tables: {files}\n")
+    assert all((tmp_path / "tables" / file).is_file() for file in files.split(", "))
+
+
+def test_labels_are_spoken_of_where_a_type_or_an_index_is_wrong(check, tmp_path):
+    raising = (
+        "import numpy as np\ndef index(x): return np.zeros(2)[x.astype(int) + 5]\ndef other(x): raise OSError"
+    )
+    (tmp_path / "mykernels.py").write_text(raising, encoding="utf-8")
+    for name, is_said in (("index", True), ("other", False)):
+        code, said = check(f"mykernels:{name}", "--vjp", "mykernels:other", "--shape", "3")
+        assert (code, "labels below 10" in said) == (1, is_said)
+        assert "the arguments were drawn by --shape 3" in said
 
 
 def test_boundary_values_are_chosen_by_name(check, monkeypatch):

@@ -61,16 +61,17 @@ def test_the_exit_codes_are_the_promised_numbers():
         "NOTHING_COMPARED": 3,
         "INTERRUPTED": 130,
         "PIPE_CLOSED": 141,
+        "TERMINATED": 143,
     }
 
 
 @pytest.mark.parametrize(
     ("tokens", "code", "message"),
     [
-        ("report --case nosuch", 3, "no case matches 'nosuch'; near matches: "),
+        ("report --case nosuch", 3, "no case matches 'nosuch'; allowed are function_2, "),
         ("report --case sigmiod", 3, "no case matches 'sigmiod'; near matches: sigmoid, "),
         ("report --case relu --case nosuch", 3, "no case matches 'nosuch'"),
-        ("report --case relu --input nosuch", 3, "no input matches 'nosuch'; near matches: "),
+        ("report --case relu --input nosuch", 3, "no input matches 'nosuch'; allowed are ordinary, "),
         (
             "report --case relu --input saturated-2",
             3,
@@ -78,7 +79,7 @@ def test_the_exit_codes_are_the_promised_numbers():
         ),
         ("report --case relu --input ties --quick", 3, "no input matches 'ties'"),
         ("report --allow undecidable", 2, "--allow: no 'undecidable'; near matches: undecided"),
-        ("report --allow undecided,wrong", 2, "--allow: no 'wrong'; near matches: "),
+        ("report --allow undecided,wrong", 2, "--allow: no 'wrong'; allowed are undecided, unsupported"),
         ("report --allow ,", 2, "--allow is empty; allowed are undecided, unsupported"),
         ("report --oracle nosuch", 2, "--oracle: no 'nosuch'; near matches: "),
         ("report --oracle toch", 2, "near matches: torch"),
@@ -91,7 +92,7 @@ def test_the_exit_codes_are_the_promised_numbers():
         ("report --jobs -2", 2, "--jobs must be an integer >= 0 (0 runs in this process), got -2"),
         ("report --jobs two", 2, "two"),
         ("report --seed -1", 2, "--seed must be an integer >= 0, got -1"),
-        ("report --format pdf", 2, "--format: no 'pdf'; near matches: "),
+        ("report --format pdf", 2, "--format: no 'pdf'; allowed are text, csv, md, jsonl, html, svg, png"),
         ("report --format csv,md", 2, "--format csv,md needs --output DIR"),
         ("report --nosuch", 2, "--nosuch"),
         ("report --empty-case", 2, "--empty-case"),
@@ -197,7 +198,7 @@ def test_the_help_names_every_oracle(capsys):
 def test_a_mistyped_case_in_a_real_shell():
     found = harness("report", "--case", "nosuch")
     assert (found.returncode, found.stdout) == (3, "")
-    assert "near matches: " in found.stderr
+    assert "allowed are function_2, " in found.stderr
     assert "Traceback" not in found.stderr
 
 
@@ -216,6 +217,8 @@ def test_version_and_help(capsys):
     out = capsys.readouterr().out
     for word in ("report", "list", "explain", "bench", "Exit codes"):
         assert word in out
+    codes = " ".join(out.split()).partition("Exit codes: ")[2]
+    assert [int(n) for n in re.findall(r"(\d+) ", codes.partition(".")[0])] == list(ExitCode)
 
 
 def test_list_shows_every_case_input_and_oracle(capsys, monkeypatch):
@@ -226,6 +229,12 @@ def test_list_shows_every_case_input_and_oracle(capsys, monkeypatch):
         assert case.name in out
         assert all(maker.name in out for maker in case.inputs)
     assert all(name in out for name in ("exact", "numpy", "jax", "torch", "fd"))
+
+
+def test_list_says_of_each_oracle_in_a_line_what_it_does():
+    said = [oracle.summary for oracle in runner.oracles().values()]
+    assert len({*said}) == len(said)
+    assert all(re.fullmatch(r"[^\n`]+\.", one) for one in said)
 
 
 def test_list_says_how_to_install_what_is_missing(capsys, monkeypatch):

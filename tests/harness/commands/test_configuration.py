@@ -180,7 +180,7 @@ def test_a_path_in_a_file_starts_at_the_file_and_one_in_the_environment_here(app
     [
         (
             "[tool.gradproof]\njobbs = 2",
-            ["unknown key 'jobbs' in [tool.gradproof] of ", "near matches: jobs, "],
+            ["unknown key 'jobbs' in [tool.gradproof] of ", "near matches: jobs"],
         ),
         ("[tool.gradproof]\nwhat = 'x'", ["unknown key 'what' in [tool.gradproof] of "]),
         (
@@ -189,11 +189,11 @@ def test_a_path_in_a_file_starts_at_the_file_and_one_in_the_environment_here(app
         ),
         (
             "[tool.gradproof.run]\njbos = 2",
-            ["unknown key 'jbos' in [tool.gradproof.run] of ", "near matches: jobs, "],
+            ["unknown key 'jbos' in [tool.gradproof.run] of ", "near matches: jobs"],
         ),
         (
             "[tool.gradproof.baseline]\nudpate = 2",
-            ["unknown key 'udpate' in [tool.gradproof.baseline] of ", ": update, "],
+            ["unknown key 'udpate' in [tool.gradproof.baseline] of ", ": update"],
         ),
         (
             "[tool.gradproof]\njobs = 'two'",
@@ -236,7 +236,7 @@ def test_a_file_without_our_table_is_none_of_our_business(app):
 @pytest.mark.parametrize(
     ("variable", "text", "message"),
     [
-        ("GRADPROOF_JOBBS", "2", "GRADPROOF_JOBBS is set and there is no --jobbs; near matches: jobs, "),
+        ("GRADPROOF_JOBBS", "2", "GRADPROOF_JOBBS is set and there is no --jobbs; near matches: jobs"),
         ("GRADPROOF_JOBS", "two", "GRADPROOF_JOBS=two: it must be a whole number"),
         ("GRADPROOF_JOBS", "2.5", "GRADPROOF_JOBS=2.5: it must be a whole number"),
         ("GRADPROOF_QUICK", "yes", "GRADPROOF_QUICK=yes: it must be true or false"),

@@ -106,13 +106,25 @@ def test_the_command_takes_a_word_with_a_blank_quoted_or_not(capsys):
     assert first == second
 
 
-def test_the_command_alone_lists_every_word(capsys, monkeypatch):
+def test_the_command_alone_lists_every_word_and_asked_for_them_the_columns(capsys, monkeypatch):
     monkeypatch.setitem(os.environ, "COLUMNS", "80")
-    assert run(["explain"]) == ExitCode.OK
-    out = capsys.readouterr().out
-    listed = {word.strip() for line in out.splitlines() for word in line.split(",")}
-    assert {word for _, word in ALL} <= listed
-    assert all(f"{kind}s" in listed for kind in WORDS)
+    for asked, kinds in ([], {*WORDS} - {"column"}), (["columns"], {"column"}):
+        assert run(["explain", *asked]) == ExitCode.OK
+        out = capsys.readouterr().out
+        listed = {word.strip() for line in out.splitlines() for word in line.split(",")}
+        assert {word for kind, word in ALL if kind in kinds} <= listed
+        assert {f"{kind}s" for kind in WORDS} & listed == {f"{kind}s" for kind in kinds}
+    assert out.startswith("columns\n")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["attainable", "program bound", "bits lost", "ulp", "budget", "kink", "cotangent", "direction", "probe",
+     "value", "seed", "T", "a", "E", "C", "B", "exit 143"],
+)  # fmt: skip
+def test_the_words_of_a_message_are_explained(asked, capsys):
+    assert run(["explain", *asked.split()]) == ExitCode.OK
+    assert f"{asked} (message word)" in capsys.readouterr().out or asked.startswith("exit")
 
 
 @pytest.mark.parametrize("word", ["nosuch", ",", "exit"])

@@ -89,6 +89,13 @@ def test_how_many_are_asked_is_said_by_one_option(capsys):
     assert "--search 70 is for `check`; here --evaluations says how many" in capsys.readouterr().err
 
 
+def test_the_help_lists_no_option_that_is_refused(capsys):
+    run(["search", "--help"])
+    out = capsys.readouterr().out
+    assert "--evaluations" in out
+    assert "--search" not in out
+
+
 @pytest.mark.parametrize("jobs", ["0", "1"])
 def test_a_hunt_whose_input_ends_the_program_has_failed(jobs, tmp_path, monkeypatch, capsys):
     text = (

@@ -43,13 +43,13 @@ def test_a_gradient_that_behaves_is_returned_and_nothing_is_said():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda g: g[:1], "1 gradient for 2 differentiated arguments"),
-        (lambda g: (*g, g[0]), "3 gradients for 2 differentiated arguments"),
-        (lambda g: (g[0][None], g[1]), "x: shape (1, 3) instead of (3,)"),
-        (lambda g: (g[0], g[1].sum()), "y: shape () instead of (3,)"),
-        (lambda g: (g[0], g[1][:1]), "y: shape (1,) instead of (3,)"),
-        (lambda g: (g[0].astype("float32"), g[1]), "x: dtype float32 instead of float64"),
-        (lambda g: (g[0], g[1].astype(int)), "y: dtype int64 instead of float64"),
+        (lambda g: g[:1], "1 gradient for 2 differentiated arguments: return one for each of x, y"),
+        (lambda g: (*g, g[0]), "3 gradients for 2 differentiated arguments: return one for each of x, y"),
+        (lambda g: (g[0][None], g[1]), "x: the gradient has shape (1, 3) instead of (3,)"),
+        (lambda g: (g[0], g[1].sum()), "y: the gradient has shape () instead of (3,)"),
+        (lambda g: (g[0], g[1][:1]), "y: the gradient has shape (1,) instead of (3,)"),
+        (lambda g: (g[0].astype("float32"), g[1]), "x: the gradient has dtype float32 instead of float64"),
+        (lambda g: (g[0], g[1].astype(int)), "y: the gradient has dtype int64 instead of float64"),
     ],
 )
 def test_what_is_no_gradient_of_these_arguments_is_misshapen(change, message):
