@@ -54,7 +54,7 @@ def check_network(
         net: An object with loss(x, t), gradient(x, t), which returns a dictionary, and params, a dictionary
             of floating arrays with the same keys: the networks of "Deep Learning from Scratch".
         x: Its input, of any shape and dtype; it is not differentiated.
-        t: The target.
+        t: The target, of any shape and dtype, as loss takes it; it is not differentiated.
         spec: The loss that is meant, `spec(params, x, t)` of a dictionary, where the network's is not quite
             it (1e-7 in its logarithm).
         options: Keyword arguments of loss, such as {"train_flg": True}, as gradient computes it; gradient is
@@ -70,9 +70,18 @@ def check_network(
         upstream: As in `check_gradient`.
         known: As in `check_gradient`.
 
+    Returns:
+        A `Result`, as `check_gradient`. There are no threads: the network's state belongs to one run at a
+        time.
+
     Raises:
         ValueError: The object is no network, or holds what cannot be copied, or an argument is not what it
             must be.
+        TypeError: There is no such keyword.
+        Exception: Whatever the network raises.
+
+    Warns:
+        UpstreamWarning: As `check_gradient`.
     """
     asked = Asked.of(
         seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,

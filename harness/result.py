@@ -174,7 +174,13 @@ class Result:
 
     @property
     def rows(self) -> pd.DataFrame:
-        """A table with a row for each gradient, and for each value that fails."""
+        """A table with a row for each gradient, and for each value that fails.
+
+        Of text are `input` (the point), `argument`, `verdict`, `where` (the worst element), `true_digits`
+        (twenty digits of what is true there), `dtype`, `blame` and `diagnosis`; `shape` is a tuple. Numbers
+        are of the worst element: `bits_lost` in bits, `error_ulp`, `attainable_ulp` and `bound_ulp` in ulps
+        of what is true, `computed` and `true` as float64; None where nothing was compared.
+        """
         import pandas as pd
 
         rows = []

@@ -33,8 +33,12 @@ LAYOUTS = ("one-element", "batch-of-one", "strided", "stride-0")
 class InputMaker:
     """One named way to draw a case's arguments.
 
-    `make(rng, dtype, shape)` returns the arguments in order. `boundary` tells the inputs that look for
-    trouble (zeros, ties, saturation, layout) from the ordinary draws; `heavy` those that take seconds.
+    Attributes:
+        name: What tables and `--input` call it.
+        make: `make(rng, dtype, shape)` returns the arguments in order, as a tuple of arrays of that dtype.
+        shape: What `make` is given: that of the first argument, where the others follow from it.
+        boundary: Whether it looks for trouble (zeros, ties, saturation, layout), and is no ordinary draw.
+        heavy: Whether it takes seconds; then it is asked in the first dtype alone.
     """
 
     name: str

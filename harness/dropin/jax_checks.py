@@ -45,8 +45,18 @@ def check_grads(
     Every mixture of the modes up to that order is a question of its own. "lin" and orders above three are the
     original's.
 
+    Args:
+        f: A function of JAX's arrays.
+        args: Its arguments, floating or complex arrays, or trees of them.
+        order: Up to which order, 1 to 3.
+        modes: "fwd", "rev", or both.
+        atol, rtol, eps: Accepted for the original, which runs first; a proof needs none of them.
+
     Raises:
         AssertionError: A derivative is wrong.
+
+    Warns:
+        GradientWarning: A derivative loses digits, or a probe found something; or nothing could be proven.
     """
     original_one = partial(original("check_grads"), f, args, order, modes)
     given = {"atol": atol, "rtol": rtol, "eps": eps}
@@ -71,8 +81,17 @@ def check_vjp(
 ) -> None:
     """Check `f_vjp(*args)`, which gives (value, pullback): as `jax.test_util.check_vjp`, but proven.
 
+    Args:
+        f, args: As for `check_grads`.
+        f_vjp: The rule: `f_vjp(*args)` gives the value and the pullback.
+        atol, rtol, eps: Accepted for the original, which runs first; a proof needs none of them.
+        err_msg: What the original's error begins with.
+
     Raises:
         AssertionError: The pullback is wrong.
+
+    Warns:
+        GradientWarning: A derivative loses digits, or a probe found something; or nothing could be proven.
     """
     original_one = partial(original("check_vjp"), f, f_vjp, args, err_msg=err_msg)
     from oracles.frameworks.in_jax import with_reverse_rule
@@ -92,8 +111,17 @@ def check_jvp(
 ) -> None:
     """Check `f_jvp(primals, tangents)`: as `jax.test_util.check_jvp`, but proven.
 
+    Args:
+        f, args: As for `check_grads`.
+        f_jvp: The rule: `f_jvp(primals, tangents)` gives the value and its tangent.
+        atol, rtol, eps: Accepted for the original, which runs first; a proof needs none of them.
+        err_msg: What the original's error begins with.
+
     Raises:
         AssertionError: The tangents are wrong.
+
+    Warns:
+        GradientWarning: A derivative loses digits, or a probe found something; or nothing could be proven.
     """
     original_one = partial(original("check_jvp"), f, f_jvp, args, err_msg=err_msg)
     from oracles.frameworks.in_jax import with_forward_rule

@@ -42,10 +42,20 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `func` at these inputs are right: as `torch.autograd.gradcheck`, but proven.
 
-    The inputs that require a gradient are differentiated.
+    Args:
+        func: A function of tensors.
+        inputs: A tensor, or a tuple of them, in float64, float32, float16, bfloat16, complex64 or complex128;
+            those that require a gradient are differentiated.
+        eps, atol, rtol: Accepted for the original, which runs first; a proof needs none of them.
+        raise_exception: Whether what is wrong raises; otherwise it gives False.
+        check_forward_ad, check_backward_ad: Which modes are asked.
+        others: Handed on to the original, which checks them: nondet_tol, check_batched_grad and the like.
 
     Raises:
         GradcheckError: A gradient is wrong, or what else the original checks is not as it should be.
+
+    Warns:
+        GradientWarning: A gradient loses digits, or a probe found something; or nothing could be proven.
     """
     given = {"eps": eps, "atol": atol, "rtol": rtol}
     options = {
@@ -75,8 +85,19 @@ def gradgradcheck(
 
     The gradient is differentiated in the inputs and in `grad_outputs`.
 
+    Args:
+        func, inputs: As for `gradcheck`.
+        grad_outputs: The cotangents; drawn, as the original draws them, if not given.
+        eps, atol, rtol: Accepted for the original, which runs first; a proof needs none of them.
+        raise_exception: As for `gradcheck`.
+        check_fwd_over_rev, check_rev_over_rev: Which second derivatives are asked.
+        others: Handed on to the original.
+
     Raises:
         GradcheckError: A gradient is wrong, or what else the original checks is not as it should be.
+
+    Warns:
+        GradientWarning: A gradient loses digits, or a probe found something; or nothing could be proven.
     """
     given = {"eps": eps, "atol": atol, "rtol": rtol}
     options = {

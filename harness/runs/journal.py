@@ -169,7 +169,11 @@ def read_records(path: Path) -> Iterator[Record]:
 
     A run writes a row when it is compared, and again when it has been timed; the later line stands.
 
+    Args:
+        path: The file, such as `reports/run.jsonl` of `gate`, or `records.jsonl` of `report --output`.
+
     Raises:
+        OSError: It cannot be read.
         Untrusted: A line is not a record, or two lines of one row differ in more than their times.
     """
     latest: dict[Cell, Record] = {}

@@ -15,7 +15,15 @@ INSTALLED = frozenset({"site-packages", "dist-packages"})
 
 
 class Cell(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What names a row: a unit of work that any process can do from these five values alone."""
+    """What names a row: a unit of work that any process can do from these five values alone.
+
+    Attributes:
+        case: A name of `catalogue()`.
+        input: A name of the case's inputs.
+        dtype: float64 or float32.
+        oracle: exact, numpy, jax, jax-jit, torch, torch-compile, fd, or that of another package.
+        seed: What an ordinary input and the cotangent are drawn from.
+    """
 
     case: str
     input: str

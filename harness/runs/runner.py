@@ -54,6 +54,18 @@ def plan(
     Without `full` an oracle that is slow has one cell per case, which says so, a sparse one is asked in the
     first dtype at the case's most usual shape, and a heavy input in the first dtype. Somebody else's case has
     no cells in a framework in which it is not written.
+
+    Args:
+        cases: Names of `catalogue()`.
+        oracle_names: exact, numpy, jax, jax-jit, torch, torch-compile, fd, or those of other packages.
+        dtypes: float64 and float32, or one of them.
+        seed: What ordinary inputs and the cotangent are drawn from.
+        boundary: Whether boundary inputs are asked.
+        full: Whether slow oracles are asked everywhere.
+        inputs: Names of inputs, or patterns of them (`*`, `?`).
+
+    Raises:
+        KeyError: There is no such case, or no such oracle.
     """
     cells = []
     for name in sorted(cases, key=lambda case: not any(maker.heavy for maker in catalogue()[case].inputs)):

@@ -51,7 +51,11 @@ class Enclosure:
         return self.found.balls if isinstance(self.found, Pairs) else self.found
 
     def at(self, index: Index) -> Enclosure:
-        """One element by itself."""
+        """One element by itself, as an enclosure of no axes.
+
+        Raises:
+            IndexError: There is no such element.
+        """
         found = self.pairs[index] if self.pairs else filled([self.balls[index]], ())
         return Enclosure(found, self.bits)
 
@@ -76,12 +80,15 @@ class Enclosure:
 
     @property
     def mid(self) -> NDArray[np.float64]:
-        """The float64 nearest to each ball's midpoint."""
+        """The float64 nearest to each ball's midpoint, in the shape of the enclosure."""
         return self.pairs.h if self.pairs else self._read(float)
 
     @property
     def rest(self) -> NDArray[np.float64]:
-        """What `mid` leaves of each midpoint, as float64: `mid + rest` has about 106 bits."""
+        """What `mid` leaves of each midpoint, as float64: `mid + rest` has about 106 bits.
+
+        In the shape of the enclosure.
+        """
         if self.pairs:
             return self.pairs.l
         return self._read(lambda b: float(b - float(b)) if b.is_finite() else math.nan)
@@ -96,7 +103,10 @@ class Enclosure:
 
     @property
     def wide(self) -> NDArray[np.bool_]:
-        """Elements with hardly a proven digit: at a kink, the hulls of several legal values."""
+        """Elements with hardly a proven digit: at a kink, the hulls of several legal values.
+
+        Booleans in the shape of the enclosure.
+        """
         if self.pairs:  # accepted by their digits, or as small beside the largest
             return np.asarray(self.pairs.r > 2.0**-32 * np.abs(self.pairs.h))
         wide = [not b.is_exact() and b.rel_accuracy_bits() < 32 for b in self.balls.ravel()]
@@ -106,7 +116,8 @@ class Enclosure:
     def radius(self) -> NDArray[np.float64]:
         """The proven error of each ball's midpoint, as float64 rounded up; infinite where nothing is known.
 
-        The midpoint has `bits` bits and `mid` only 53: the error of `mid` is this plus half an ulp.
+        In the shape of the enclosure. The midpoint has `bits` bits and `mid` only 53: the error of `mid` is
+        this plus half an ulp.
         """
         if self.pairs:
             return self.pairs.r
@@ -127,7 +138,10 @@ class Enclosure:
 
     @property
     def proven_digits(self) -> NDArray[np.float64]:
-        """How many decimal digits of each element are proven: -log10(radius / |midpoint|), 0 at the least."""
+        """How many decimal digits of each element are proven: -log10(radius / |midpoint|), 0 at the least.
+
+        As float64, in the shape of the enclosure.
+        """
         return self._read(lambda b: min(max(b.rel_accuracy_bits(), 0), self.bits) * math.log10(2))
 
     def digits(self, index: Index = (), n: int | None = None) -> str:
@@ -135,6 +149,9 @@ class Enclosure:
 
         Both ends of the ball round to what is given, so every digit is right. A ball that is too wide for one
         digit gives "?"; ask for more `bits`.
+
+        Raises:
+            IndexError: There is no such element, or the index names several.
         """
         ball = self.ball(index)
         most = n or max(1, math.floor(self.bits * math.log10(2)))
@@ -146,7 +163,11 @@ class Enclosure:
         return "?"
 
     def shown(self, index: Index = (), n: int = 12) -> str:
-        """The element by its proven digits, or, at a kink or where it is wide, by its ends."""
+        """The element by its proven digits, or, at a kink or where it is wide, by its ends.
+
+        Raises:
+            IndexError: There is no such element, or the index names several.
+        """
         text = self.digits(index, n)
         ball = self.ball(index)
         exponent = text.partition("e")[2]
@@ -161,6 +182,9 @@ class Enclosure:
 
     def contains(self, array: Any) -> NDArray[np.bool_]:
         """Elementwise: could this number be the exact value? NaN and infinities could not.
+
+        Args:
+            array: Numbers in the shape of the enclosure; nothing is broadcast.
 
         Raises:
             ValueError: The shape is another one.

@@ -33,7 +33,7 @@ def first_line(problem: Exception) -> str:
 
 
 class Undecided(ExactError):
-    """A comparison, a kink or a radius that no precision within the limit decides."""
+    """No precision within the limits decides a comparison or narrows an element (docs/limits.md)."""
 
 
 MANY = 16  # elements: of more nobody reads which they are
@@ -61,7 +61,7 @@ class Exhausted(Undecided):
 
 
 class Unsupported(ExactError):
-    """An operation without a rule, or a value that would leave the balls."""
+    """An operation has no rule, or a value would leave the balls (docs/limits.md, `gradproof list ops`)."""
 
 
 class Opaque(Unsupported):
