@@ -189,7 +189,7 @@ class _Watched:
             return Verdict.MISCOMPUTED, "the gradient raises"
         if problem is self.theirs or isinstance(problem, ShapeError):
             return Verdict.NONE, "not taken:"
-        return Verdict.UNDECIDED, "to judge it failed, which is a fault of gradproof's; please report it:"
+        return Verdict.UNDECIDED, "gradproof itself failed here; please report it:"
 
     def of(self, run: Callable[..., R]) -> Callable[..., R]:
         """The same, and what it raises is known as theirs."""

@@ -42,7 +42,7 @@ class Asked(NamedTuple):
         """
         return cls(
             given.integer("seed", seed),
-            replace(LIMITS, seconds=given.number("seconds", seconds), raised_by=("seconds",)),
+            replace(LIMITS, seconds=given.number("seconds", seconds, above=True), raised_by=("seconds",)),
             budget if bits_lost is None else Fixed(given.number("bits_lost", bits_lost)),
             boundary,
             given.integer("samples", samples),

@@ -76,11 +76,11 @@ def check_gradient(
         f: A function of NumPy arrays, JAX arrays or torch tensors, or a `torch.nn.Module`, whose parameters
             are then differentiated too. It returns an array, or a tree of them. Each run begins with the
             same random state, so that torch's dropout has one mask.
-        args: Its arguments, of any shape, in float64, float32, float16 or bfloat16, or trees of them (lists,
-            tuples, dictionaries, JAX's pytrees). Integers are constants, and so are Python's numbers, unless
-            there is nothing else to differentiate, argnums names them, or a gradient by hand gives something
-            for them; NumPy code gets numbers as numbers. What is on a device (CUDA, say) runs there, and the
-            truth is computed on the host.
+        args: Its arguments, of any shape, in float64, float32, float16, bfloat16, complex64 or complex128, or
+            trees of them (lists, tuples, dictionaries, JAX's pytrees). Integers are constants, and so are
+            Python's numbers, unless there is nothing else to differentiate, argnums names them, or a gradient
+            by hand gives something for them; NumPy code gets numbers as numbers. What is on a device (CUDA,
+            say) runs there, and the truth is computed on the host.
         kwargs: Keyword arguments; not differentiated.
         vjp: The gradient under test, `vjp(cotangent, *args, **kwargs)`: one per differentiated argument, or
             per argument (None for a constant), each in its structure; or a dictionary of arguments by name. A
@@ -103,9 +103,10 @@ def check_gradient(
         order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on. From 2 on a rule
             by hand is differentiated in its cotangent too, as what goes on from its result needs it.
         seed: Seeds what is drawn.
-        bits_lost: The budget of lost bits; `explain budget` says what it is if not given.
-        seconds: The limit for the exact evaluations, counted in work: what a machine of 2025 does in them,
-            at the least, so that a slow or busy one gives the same verdict.
+        bits_lost: The budget of lost bits, at least 0; half of the significand if not given (26 of float64's
+            53), as `explain budget` says.
+        seconds: The limit for the exact evaluations, above 0, counted in work: what a machine of 2025 does in
+            them, at the least, so that a slow or busy one gives the same verdict.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
         jit: Whether JAX compiles the function and its gradient.
         boundary: True also tries zeros, ties, saturation, subnormal and huge numbers, other layouts, one
@@ -132,8 +133,17 @@ def check_gradient(
         threads: How many threads evaluate a large array, of about 20,000 elements and more, whose rows (or
             elements) know nothing of each other; one if not given. The verdict is the same.
 
+    Returns:
+        A `Result`: true where the gradient passed; its text says why it did not.
+
     Raises:
         ValueError: An argument of this function is not what it must be.
+        ShapeError: A cotangent or a tangent has another shape than what it is of; a ValueError.
+        TypeError: There is no such keyword; the message has the nearest ones.
+        Exception: Whatever `f`, or a gradient by hand, raises at the given point.
+
+    Warns:
+        UpstreamWarning: What is not right passes all the same: a library's fault, or what `known` accepts.
     """
     asked = Asked.of(
         seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,
@@ -146,14 +156,12 @@ def check_gradient(
         if function is not None:
             given.function(name, function)
     if spec and surrogate:
-        raise ValueError("spec and surrogate are both given; the truth can come from one of them only")
+        raise ValueError("spec and surrogate are both given; give only one")
     written = [name for name, function in by_hand.items() if function is not None]
     if len(written) > 1:
-        raise ValueError(f"{' and '.join(written)} are both given; the gradient under test is one of them")
+        raise ValueError(f"{' and '.join(written)} are both given; give only one")
     if written and derivative.steps[0] == FORWARD:
-        raise ValueError(
-            f"{written[0]} is given, and mode begins with forward: a gradient by hand is reverse"
-        )
+        raise ValueError(f"{written[0]} is checked in reverse mode, got mode={mode!r}: leave mode out")
     if grad and cotangent is not None:
         raise ValueError("grad and cotangent are both given; a gradient that takes one is passed as vjp=")
     count = None if threads is None else given.integer("threads", threads, 1)

@@ -27,9 +27,9 @@ from harness.verdicts import Verdict
 
 DIRECTION = "direction"  # the input that a row names
 LOST = (
-    "the first derivative depends on its cotangent, or tangent, as another function's does, so second "
-    "derivatives of what goes on from this result are wrong: a rule may detach it (detach, .data, no_grad, "
-    "once_differentiable, stop_gradient), have a wrong rule itself, or be that of another function"
+    "a rule depends on its cotangent, or tangent, as another function's rule does, so second derivatives "
+    "through this function are wrong: look for detach, .data, no_grad, once_differentiable or stop_gradient "
+    "in the rule, or for a wrong rule of its own"
 )
 
 _asked: ContextVar[bool] = ContextVar("_asked", default=True)

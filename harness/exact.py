@@ -49,9 +49,29 @@ def exact_value(
     seconds: float = 60.0,
     framework: Name | None = None,
 ) -> Any:
-    """The true value of `f(*args, **kwargs)`: an `Enclosure`, or a tuple of them for several outputs.
+    """The true value of `f(*args, **kwargs)`, with a proven error for every element.
 
-    Arguments and errors as for `exact_gradient`.
+    Args:
+        f: A function of NumPy arrays, JAX arrays or torch tensors, run as it is, or a `torch.nn.Module`.
+        args: Its arguments, arrays of any shape in float64, float32, float16, bfloat16, complex64 or
+            complex128 (each is exactly the number it is), or trees of them; integers and booleans too.
+        kwargs: Keyword arguments.
+        bits: The precision it starts at, 32 at the least; it doubles until every radius is small.
+        digits: How many decimal digits of each element are wanted, and proven; about thirty if not given.
+        max_bits: The precision it stops at.
+        seconds: The work it stops at, above 0: what a machine of 2025 does in them, at the least.
+        framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
+
+    Returns:
+        An `Enclosure` in the shape of the result, complex numbers with a last axis of 2 (the real and the
+        imaginary parts); a tuple of them for several results.
+
+    Raises:
+        Unsupported: An operation has no rule, or a value would leave the balls.
+        Undecided: No precision within the limits decides a comparison or narrows an element; or the function
+            takes another path where it is recorded than where it runs.
+        ValueError: An argument of this function is not what it must be, or no argument is floating.
+        Exception: Whatever `f` raises.
     """
     limits, (bits, quickly) = _limits(max_bits, seconds, bits), _precision(bits, digits)
     target = target_of(
@@ -86,6 +106,10 @@ def exact_gradient(
 ) -> Any:
     """The true gradient of `f` at exactly the given numbers, with a proven error for every element.
 
+    A gradient is of a number. Of a function that returns an array it is the gradient of <cotangent, result>,
+    and the cotangent is drawn from the seed if not given: for the slope of each element of an elementwise
+    function, pass cotangent=np.ones(...) in the shape of the result.
+
     It is the truth of `check_gradient`: the same question, recorded and proven, without a gradient under
     test.
 
@@ -94,9 +118,10 @@ def exact_gradient(
             whose parameters are then differentiated too. Its forward is the specification: custom derivative
             rules are ignored; `stop_gradient`, `detach` and `no_grad` count. A literal is the number that is
             written: `0.1` is the float64 0.1 in a float32 function too.
-        args: Its arguments, arrays of any shape in float64, float32, float16 or bfloat16 (each is exactly the
-            number it is), or trees of them. Integers and booleans are constants, and so are Python's numbers,
-            unless there is nothing else to differentiate or argnums names them.
+        args: Its arguments, arrays of any shape in float64, float32, float16, bfloat16, complex64 or
+            complex128 (each is exactly the number it is), or trees of them. Integers and booleans are
+            constants, and so are Python's numbers, unless there is nothing else to differentiate or argnums
+            names them.
         kwargs: Keyword arguments, not differentiated.
         cotangent: What the gradient is contracted with: one array of the output's shape, or one per output.
             A scalar output needs none (1); another gets seeded random signs and sizes. Of several
@@ -118,10 +143,12 @@ def exact_gradient(
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
 
     Returns:
-        An `Enclosure` per differentiated argument (a tuple of them for several; in the argument's structure
-        where it is a tree; of a module first a dictionary for its parameters), or, where no step is reverse,
-        per output. At a kink (relu at 0, ties of max) the balls are hulls of the legal one-sided values, and
-        the enclosure's `kinks` say where.
+        An `Enclosure` in the shape of the argument (for several arguments a tuple of them; in the argument's
+        structure where it is a tree; of a module first a dictionary for its parameters), or, where no step is
+        reverse, one in the shape of each output. That of complex numbers a + bi has a last axis of 2, for the
+        gradients in a and in b. At a kink (relu at 0, ties of max) the balls are hulls of the legal one-sided
+        values, and the enclosure's `kinks` say where; where the function jumps, as on a branch cut, it has no
+        derivative: the balls are those of its sides, and `leaps` says where.
 
     Raises:
         Unsupported: An operation has no rule, or a value would leave the balls.
@@ -192,7 +219,7 @@ def _limits(max_bits: int, seconds: float, bits: int) -> Limits:
     given.integer("bits, the starting precision,", bits, 32)
     return Limits(
         given.integer("max_bits", max_bits, 32),
-        given.number("seconds", seconds),
+        given.number("seconds", seconds, above=True),
         raised_by=("max_bits", "seconds"),
         promised=True,
     )

@@ -75,10 +75,11 @@ def check_layer(
         layer: An object with forward(x) and backward(dout), in NumPy, such as those of "Deep Learning from
             Scratch", chapter 5. They return the result and the gradient of x, or return nothing and leave
             them in `output` and `dinputs`, as in "Neural Networks from Scratch in Python".
-        x: Its input; of several a tuple of arrays, for forward(x, h), whose backward returns as many
-            gradients. Of integers, which an embedding looks up, no gradient is compared, nor of the input of
-            a loss whose backward returns None.
-        t: The target, for a loss layer: forward(x, t).
+        x: Its input, an array of any shape in float64, float32, float16 or bfloat16, or of integers; of
+            several a tuple of arrays, for forward(x, h), whose backward returns as many gradients. Of
+            integers, which an embedding looks up, no gradient is compared, nor of the input of a loss whose
+            backward returns None.
+        t: The target, for a loss layer: forward(x, t), of any shape and dtype; it is not differentiated.
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
             position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
         options: Keyword arguments of forward, such as {"train_flg": True}.
@@ -99,9 +100,17 @@ def check_layer(
         upstream: As in `check_gradient`.
         known: As in `check_gradient`.
 
+    Returns:
+        A `Result`, as `check_gradient`. There are no threads: the layer's state belongs to one run at a time.
+
     Raises:
         ValueError: The object is no layer, or holds what cannot be copied, or an argument is not what it must
             be.
+        TypeError: There is no such keyword.
+        Exception: Whatever the layer raises.
+
+    Warns:
+        UpstreamWarning: As `check_gradient`.
     """
     asked = Asked.of(
         seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,

@@ -1,6 +1,7 @@
 """Hypothesis strategies for what gradients are checked at: arrays with boundary values, and cotangents.
 
-It needs the package hypothesis.
+It needs the package hypothesis: pip install 'gradproof[hypothesis]'; without it importing this raises
+ImportError.
 """
 
 from __future__ import annotations
@@ -24,7 +25,18 @@ Shape = tuple[int, ...] | st.SearchStrategy[tuple[int, ...]]
 
 
 def boundary_values(dtype: str = "float64") -> list[float]:
-    """The numbers at which kernels break, in a dtype: zeros, subnormal, tiny, saturating and huge ones."""
+    """The numbers at which kernels break, in a dtype: zeros, subnormal, tiny, saturating and huge ones.
+
+    Args:
+        dtype: float64, float32, float16 or bfloat16.
+
+    Returns:
+        Each number once, as a float of Python's.
+
+    Raises:
+        ValueError: There is no such dtype.
+    """
+    _refuse_other(dtype)
     one, minus = (np.array([sign, -sign], _kind(dtype)) for sign in (1.0, -1.0))
     values = [entry for entry in CORPUS.values() if not entry.is_layout]
     found = [float(at(entry, sign)[0]) for entry in values for sign in (one, minus)]
@@ -32,7 +44,16 @@ def boundary_values(dtype: str = "float64") -> list[float]:
 
 
 def elements(dtype: str = "float64", boundary: bool = True) -> st.SearchStrategy[float]:
-    """Finite numbers of a dtype, half of them boundary values."""
+    """Finite numbers of a dtype, half of them boundary values.
+
+    Args:
+        dtype: float64, float32, float16 or bfloat16.
+        boundary: Whether boundary values occur; the others are of size 8 at the most.
+
+    Raises:
+        ValueError: There is no such dtype.
+    """
+    _refuse_other(dtype)
     digits = 2.0 ** -min(format_of(dtype).digits, 8)
     ordinary = st.integers(int(-LARGEST / digits), int(LARGEST / digits)).map(lambda k: k * digits)
     return st.one_of(ordinary, st.sampled_from(boundary_values(dtype))) if boundary else ordinary
@@ -45,7 +66,7 @@ def arrays(
     """Arrays to differentiate at: boundary values, ties, and layouts that are not contiguous.
 
     Args:
-        draw: Hypothesis's own.
+        draw: Hypothesis gives it; leave it out.
         shape: A shape, or a strategy of shapes; up to three axes of up to five elements if not given.
         dtype: float64, float32, float16 or bfloat16.
         boundary: Whether boundary values, ties and odd layouts occur.
@@ -53,8 +74,7 @@ def arrays(
     Raises:
         ValueError: There is no such dtype.
     """
-    if dtype not in FLOATS:
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(sorted(FLOATS))}")
+    _refuse_other(dtype)
     sizes = numbers.array_shapes(max_dims=3, max_side=5) if shape is None else shape
     size: tuple[int, ...] = draw(sizes) if isinstance(sizes, st.SearchStrategy) else sizes
     few = draw(st.booleans()) if boundary else False
@@ -69,7 +89,17 @@ def arrays(
 
 @st.composite
 def cotangents(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float64") -> Array:
-    """Cotangents of a shape: of both signs and never constant, since softmax has no gradient along ones."""
+    """Cotangents of a shape: of both signs and never constant, since softmax has no gradient along ones.
+
+    Args:
+        draw: Hypothesis gives it; leave it out.
+        shape: Of the result.
+        dtype: float64, float32, float16 or bfloat16.
+
+    Raises:
+        ValueError: There is no such dtype.
+    """
+    _refuse_other(dtype)
     size = int(np.prod(shape))
     drawn = draw(st.lists(st.integers(1, 200), min_size=size, max_size=size))
     signs = draw(st.lists(st.sampled_from([-1, 1]), min_size=size, max_size=size))
@@ -77,6 +107,16 @@ def cotangents(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float64") 
     if size > 1 and np.all(array == array[0]):
         array[0] = -array[0]
     return np.asarray(array.astype(_kind(dtype)).reshape(shape))
+
+
+def _refuse_other(dtype: str) -> None:
+    """Refuse a dtype of which nothing is known.
+
+    Raises:
+        ValueError: It is one.
+    """
+    if dtype not in FLOATS:
+        raise ValueError(f"dtype must be one of {', '.join(sorted(FLOATS))}, got {dtype!r}")
 
 
 def _kind(dtype: str) -> Any:

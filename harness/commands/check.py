@@ -39,7 +39,7 @@ from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.words import kind_of
-from oracles.frameworks.framework import NAMES
+from oracles.frameworks.framework import NAMES, NO_GRADIENTS
 
 FUNCTIONS = ("spec", "vjp", "residual_vjp", "grad", "surrogate")  # what else is named on the command line
 WHERE = frozenset({"format", "output", "html"})
@@ -132,11 +132,17 @@ def _confirm_page(file: Path | None) -> None:
 
 def _of_function(name: str, options: CheckOptions) -> Result:
     function = imported(name)
-    return check_gradient(
+    found = check_gradient(
         function, arguments_of(options), kwargs=_kwargs(options.kwargs), argnums=_argnums(options.argnums),
         **_others(options, *FUNCTIONS), **_common(options),
         **_derivative(options, options.framework or framework_of(function)),
     )  # fmt: skip
+    if found.diagnosis == NO_GRADIENTS:
+        raise UsageError(
+            "NumPy has no gradients of its own: give --vjp, --grad or --residual-vjp MODULE:FUNCTION, or "
+            "--framework jax or torch where the function is written in one"
+        )
+    return found
 
 
 def _of_layer(name: str, options: CheckOptions) -> Result:

@@ -38,7 +38,7 @@ class ReportOptions:
     output: Path | None = None
     """A folder for the tables (csv, md) and the rows as they come (records.jsonl)."""
     jobs: int = 0
-    """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+    """Worker processes; 0 compares in this process. Timing always runs alone, afterwards."""
     scheduler: str = ""
     """The address of a Dask scheduler, tcp://HOST:PORT: its cluster compares, in place of --jobs."""
 
@@ -65,7 +65,7 @@ class GateOptions:
     against: Path | None = None
     """With --from: compare with this saved run instead of the baseline."""
     jobs: int = 1
-    """Processes that compare at once; 0 is this one. Timing always runs alone, afterwards."""
+    """Worker processes; 0 compares in this process. Timing always runs alone, afterwards."""
     scheduler: str = ""
     """The address of a Dask scheduler, tcp://HOST:PORT: its cluster compares, in place of --jobs."""
     timeout: float = TIMEOUT_S
@@ -85,7 +85,7 @@ class CheckOptions:
     grad: str = ""
     """Its hand-written gradient without a cotangent, of a function that returns a single number."""
     surrogate: str = ""
-    """The function whose gradient is meant to be its own."""
+    """The function whose derivative the gradient should be, where it is not its own (straight-through)."""
     layer: bool = False
     """The name is a layer, a torch module, or what makes one when it is called."""
     argnums: str = ""
@@ -93,7 +93,7 @@ class CheckOptions:
     kwargs: str = ""
     """Keyword arguments as JSON, such as '{"axis": -1}'; of what makes the layer, with --layer."""
     shape: tuple[str, ...] = ()
-    """Of an argument to draw: 32,64, or 32,64:float32, or labels below 10, 32:int64:10; once for each."""
+    """Shape of one argument, once per argument: 32,64 or 32,64:float32; 32:int64:10 has integers below 10."""
     dtype: str = "float64"
     """The dtype of arguments whose shape names none: float64, float32, float16 or bfloat16."""
     inputs: Path | None = None
@@ -150,7 +150,7 @@ class SearchOptions:
     hunts: int = 1
     """Hunts, each with a seed of its own, from --seed on; what they find is compared, and the worst shown."""
     jobs: int = 0
-    """Processes that hunt at once; 0 is this one."""
+    """Worker processes; 0 hunts in this process."""
     scheduler: str = ""
     """The address of a Dask scheduler, tcp://HOST:PORT: its cluster hunts, in place of --jobs."""
 
@@ -166,7 +166,7 @@ class BaselineOptions:
     from_: From = None
     """Use this saved run; nothing is run."""
     jobs: int = 1
-    """Processes that compare at once; 0 is this one."""
+    """Worker processes; 0 compares in this process."""
     timeout: float = TIMEOUT_S
     """Seconds that the rows of one case and dtype may take."""
 
@@ -189,7 +189,7 @@ class AtlasOptions:
     resume: bool = False
     """Go on with the run in the folder, if it was killed."""
     jobs: int = 1
-    """Processes that measure at once; 0 is this one, where nothing is stopped."""
+    """Worker processes; 0 measures in this process, where nothing is stopped."""
     scheduler: str = ""
     """The address of a Dask scheduler, tcp://HOST:PORT: its cluster measures, in place of --jobs."""
     timeout: float = 120.0

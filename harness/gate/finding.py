@@ -49,7 +49,8 @@ class Kind(StrEnum):
         "Rows of the baseline that were asked for, less those that came.", "a saved run of other options",
         "Run it whole, or ask for less with --case, --oracle, --dtype.")
     STALE = ("stale",
-        "A list names what is no more: a row of the catalogue (fails), or a defect (warns elsewhere).",
+        "The baseline names a row that no longer exists (fails), or known_defects.toml a defect (warns "
+        "elsewhere).",
         "The catalogue has no such row; or a known defect is gone.", "a case was renamed",
         "Paste the `accept:` line; remove the entry of known_defects.toml.")
     BITS = ("less accurate",

@@ -43,6 +43,7 @@ ATTACHED = (
     "a custom function gives a gradient to what is computed under no_grad, or detached: it is compared with "
     "the derivative of that, since held fixed it would have none"
 )
+CUT = "the function may cut it off (detach, no_grad, numpy())"
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
 UNEQUAL = (Verdict.WRONG, Verdict.MISCOMPUTED)
 FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
@@ -154,7 +155,7 @@ def answered(
     )  # fmt: skip
     if seen.misfits:
         of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
-        own = _misfits(seen, posed, name, tested.home)
+        own = _misfits(seen, posed, name, tested)
         own = _beside_misfits(question, tested, posed, own, name)
         whole = [misfit.text for misfit in seen.misfits if not misfit.part]
         return Answer((*own, *of_value), (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
@@ -358,16 +359,17 @@ def _nothing(name: str, of: str, like: Array, why: str) -> Part:
     return Part(name, of, Verdict.NONE, None, f"nothing to compare: {why}", like.dtype.name, like.shape)
 
 
-def _misfits(seen: Observed, posed: Posed, name: str, home: Origin | None) -> list[Part]:
+def _misfits(seen: Observed, posed: Posed, name: str, tested: UnderTest) -> list[Part]:
     """Parts that say why a result is no gradient."""
     parts = []
     for (of, like), truth in zip(posed.expected, posed.true.enclosures, strict=True):
         own = [misfit for misfit in seen.misfits if misfit.part in {"", of}]
         said = [misfit.text for misfit in own if misfit.part]
         if any(misfit.is_none for misfit in own) and truth.is_zero:
-            said.append(LEAVE_OUT)
+            cut = isinstance(tested, Tested) and tested.own and tested.target.framework.name == "torch"
+            said += [CUT, LEAVE_OUT] if cut else [LEAVE_OUT]
         verdict = Verdict.WRONG if own else Verdict.NONE
-        guilty = home if own else None
+        guilty = tested.home if own else None
         parts.append(
             Part(name, of, verdict, None, "; ".join(said), like.dtype.name, like.shape, guilty=guilty)
         )

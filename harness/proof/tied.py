@@ -23,12 +23,12 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
 OTHER_PATH = (
-    "the function takes another path where it is recorded (by the type of its argument, by an error that it "
-    "catches, or by torch's grad mode?), so what runs is not what was proven"
+    "the recorded run took another branch than the real run (by a check of types, a caught error or torch's "
+    "grad mode?), so nothing is proven of what runs"
 )
 OTHER_FUNCTION = (
-    "what was recorded is not what runs: the function takes another path where it is recorded, or one of its "
-    "operations is not the function that it is taken for (or none of its digits is left)"
+    "the recorded run gave another value than the real run: it took another branch, or one of its operations "
+    "is not the function that it is taken for (or none of its digits is left)"
 )
 CLOSER = 2.0**-10  # of an error of rounding at most so much is left in float64
 

@@ -167,11 +167,10 @@ def _misfit(question: Question, posed: Posed, values: Sequence[Array]) -> str:
     wanted, found = [v.shape for v in posed.forward.program.outputs], [v.shape for v in values]
     if wanted != found:
         one = len(wanted) == len(found) == 1
-        return (
-            f"value: shape {found[0]} instead of {wanted[0]}"
-            if one
-            else f"value: shapes {found}, not {wanted}"
-        )
+        told = (f"shape {found[0]}", f"{wanted[0]}") if one else (f"shapes {found}", f"{wanted}")
+        if question.value is ValueRule.NEAR:
+            return f"value: f returns {told[0]}, spec returns {told[1]}"
+        return f"value: {' instead of '.join(told)}"
     dtypes = [v.dtype.name for v in values]
     if question.value_dtype and set(dtypes) != {question.value_dtype}:
         return f"value: dtype {', '.join(dtypes)} instead of {question.value_dtype}"

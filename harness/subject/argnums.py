@@ -40,7 +40,7 @@ def chosen_arguments(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[in
         advice = next(filter(None, (instead_of(x, "x") for own in leaves for x in own)), "")
         raise ValueError(
             f"no argument holds floating numbers, so there is nothing to differentiate (dtypes: {kinds}); "
-            f"{advice or f'allowed are {known}'}"
+            f"{advice or f'{_floating(leaves)}allowed are {known}'}"
         )
     if argnums is None:
         for place, (dtype, near) in strange.items():
@@ -67,6 +67,17 @@ def chosen_arguments(leaves: Sequence[Sequence[Any]], argnums: int | Sequence[in
             raise ValueError(f"argnums has {k} twice; name each argument once")
         chosen.append(at)
     return chosen
+
+
+def _floating(leaves: Sequence[Sequence[Any]]) -> str:
+    """What to pass for the first argument of whole numbers, as the beginning of a message, or ""."""
+    for k, own in enumerate(leaves):
+        if len(own) == 1 and type(own[0]) is int:
+            return f"pass argument {k} as {float(own[0])}; "
+        if len(own) == 1 and dtype_of(own[0]).startswith(("int", "uint")):
+            how = ".double()" if type(own[0]).__module__ == "torch" else ".astype(float)"
+            return f"pass argument {k} as x{how}; "
+    return ""
 
 
 def _unjudged(leaf: Any) -> tuple[str, str] | None:

@@ -21,8 +21,8 @@ from oracles.exact.from_numpy.array import is_traced
 OUTPUT, OF_INPUTS = "output", "dinputs"
 # What an object that differs from copies of it "gives ...".
 BY_IDENTITY = (
-    "something else than a copy of it, and every question is asked of copies: something is known by its "
-    "identity, as by id(self.W), which is another one in a copy; keep it in attributes, or under names"
+    "something else than a copy of it, and copies are what is checked: it finds an array by id(), as by "
+    "id(self.W), and a copy has other ids; use attributes or names"
 )
 # How far what is computed in other memory may differ: in the spacing of its numbers, and at the most.
 NEAR, NEAREST = 2.0**6, 2.0**-17

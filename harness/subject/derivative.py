@@ -59,7 +59,7 @@ class Derivative:
             ValueError: There is no such mode or order.
         """
         if isinstance(order, bool) or not isinstance(order, int | np.integer) or not 1 <= order <= MAX_ORDER:
-            raise ValueError(f"order is {order!r}; it must be 1, 2 or {MAX_ORDER}")
+            raise ValueError(f"order must be 1, 2 or {MAX_ORDER}, got {order!r}")
         order = int(order)
         if isinstance(mode, list | tuple):
             steps = tuple(mode)
@@ -71,7 +71,7 @@ class Derivative:
                 )
             return cls(steps)
         if mode not in MODES:
-            raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(MODES)}")
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
         if mode == REVERSE:
             return cls((REVERSE,) * order)
         if order != 1:

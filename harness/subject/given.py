@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import operator
 from collections.abc import Callable, Mapping
 from enum import StrEnum
@@ -77,15 +76,15 @@ def integer(name: str, value: Any, least: int = 0) -> int:
     return number
 
 
-def number(name: str, value: Any, least: float = 0.0) -> float:
-    """A real number of at least that size.
+def number(name: str, value: Any, least: float = 0.0, above: bool = False) -> float:
+    """A real number of at least that size, or above it.
 
     Raises:
         ValueError: It is none.
     """
     real = hasattr(value, "__float__") and not isinstance(value, bool) and getattr(value, "shape", ()) == ()
-    if not real or math.isnan(float(value)) or float(value) < least:
-        raise ValueError(f"{name} must be a number >= {least:g}, got {value!r}")
+    if not real or not (float(value) > least if above else float(value) >= least):  # a NaN is neither
+        raise ValueError(f"{name} must be a number {'>' if above else '>='} {least:g}, got {value!r}")
     return float(value)
 
 

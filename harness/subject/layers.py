@@ -7,6 +7,7 @@ what it was, and the seed is reset before every forward, so that Dropout draws t
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -169,7 +170,7 @@ class Layer:
         after, (fresh, alone) = self._copies.run(layer, inputs), self._forward(arrays)
         if not is_same(after, alone) and not is_same(after, before):
             layer = fresh
-            self.notes["forward gives something else on an object that was used before"] = None
+            self.notes["forward returns other values when the object has run before"] = None
         other, out = self._forward(elsewhere)
         pull(other, ones(out))
         is_number = isinstance(alone, float | np.generic)  # nobody can write into its cotangent, which is one
@@ -297,13 +298,22 @@ def _refuse_others(layer: Any) -> None:
         net = all(callable(getattr(layer, name, None)) for name in ("loss", "gradient"))
         raise ValueError(
             f"{type(layer).__name__} has no {' and no '.join(missing)}; a layer has forward(x) and "
-            f"backward(dout){'; check_network takes a network with loss and gradient' if net else ''}"
+            f"backward(dout){_instead(layer, net)}"
         )
     if not hasattr(layer, "__dict__"):
         raise ValueError(
             f"{type(layer).__name__} has __slots__ and no __dict__, in which parameters and gradients "
             "are looked for; derive a class from it without __slots__"
         )
+
+
+def _instead(layer: Any, is_net: bool) -> str:
+    """What checks an object that is no layer, in words."""
+    if is_net:
+        return "; check_network takes a network with loss and gradient"
+    if "torch" in sys.modules and isinstance(layer, sys.modules["torch"].nn.Module):
+        return "; of a torch module ask check_gradient(module, (x,))"
+    return ""
 
 
 def _in_strides(array: Array, expanded: bool) -> Array:

@@ -231,7 +231,7 @@ class Network:
         if self.steps:
             self._see_what_is_kept(x, parameters)
         if self._remembers(x, parameters):
-            self.notes["loss gives something else on an object that was used before"] = None
+            self.notes["loss returns other values when the object has run before"] = None
             return lambda directions: self._gradients(self._with(parameters), x)
         net = self._with(parameters)
         self._gradients(net, np.roll(x, 1))

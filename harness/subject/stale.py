@@ -64,8 +64,7 @@ def told(names: Sequence[str]) -> str:
     """That an object keeps something of these arrays, in words."""
     which = ", ".join(names)
     return (
-        f"something is kept of {which}: used with other numbers, which are then written over in place as in "
-        "training, the object does not give what a new one gives; if it is not kept on purpose, and your "
-        "steps neither make new arrays nor tell the object, make copies and products of arrays anew, and do "
-        "not find them by their identity, by their sum, or because they are there"
+        f"the object caches something computed from {which}: once {which} is updated in place, it still uses "
+        "the old value. Compute it anew in forward (look up nothing by id, by sum, or as it is there), "
+        "unless it is kept on purpose, or your steps make new arrays or tell the object"
     )

@@ -182,7 +182,8 @@ def target_of(
     if not isinstance(args, tuple | list):
         raise ValueError(f"args is {kind_of(args)}; pass a tuple, (x,) for one argument")
     if named is not None and named not in NAMES:
-        raise ValueError(f"framework is {named!r}; it must be one of {', '.join(NAMES)}")
+        raise ValueError(f"framework must be one of {', '.join(NAMES)}, got {named!r}")
+    _refuse_classes(f)
     _refuse_numbers(f, args)
     state = current()
     of_module: list[str] = []
@@ -278,6 +279,21 @@ def target_of(
     )
 
 
+def _refuse_classes(f: Function) -> None:
+    """Say so where a class of torch's was passed for what it makes.
+
+    Raises:
+        ValueError: It was.
+    """
+    if not isinstance(f, type) or "torch" not in sys.modules:
+        return
+    torch = sys.modules["torch"]
+    if issubclass(f, torch.autograd.Function):
+        raise ValueError(f"f is the autograd.Function {f.__name__}; pass {f.__name__}.apply")
+    if issubclass(f, torch.nn.Module):
+        raise ValueError(f"f is the class {f.__name__}; pass a module of it, {f.__name__}(...)")
+
+
 def _refuse_numbers(f: Function, args: Sequence[Any]) -> None:
     """Say so where a list of numbers was given for the arguments, and the function takes another number.
 
@@ -342,6 +358,6 @@ def _elsewhere(natives: Sequence[Any]) -> str:
     """That arrays of several devices are checked on the default one, in words; "" where they are of one."""
     given = [n for n in natives if hasattr(n, "device") and not isinstance(n, np.ndarray | np.generic)]
     devices = sorted({str(native.device) for native in given})
-    if len(devices) < 2:
+    if len({device.partition(":0")[0] for device in devices}) < 2:  # "cuda:0" is "cuda"
         return ""
     return f"the arrays are on {' and '.join(devices)}, and are checked on the default device together"

@@ -242,7 +242,7 @@ class Framework(ABC):
                 "NumPy does not differentiate a gradient either, so vjp= is checked in reverse mode at order "
                 "1 alone; write the function in JAX or torch to check what is beyond"
             )
-        raise Unsupported("NumPy does not differentiate; pass the hand-written gradient as vjp=")
+        raise Unsupported(NO_GRADIENTS)
 
     def graph(self, function: Function, argnums: Sequence[int]) -> Function:
         """`graph(*args)` runs the forward, and gives `pull(cotangents)`, which may be called again.
@@ -309,6 +309,7 @@ class Framework(ABC):
         return gradient
 
 
+NO_GRADIENTS = "NumPy has no gradients of its own; pass one by hand as vjp=, grad= or residual_vjp="
 NAMES = ("numpy", "jax", "torch")
 Name: TypeAlias = Literal["numpy", "jax", "torch"]
 
@@ -321,7 +322,7 @@ def framework(name: str) -> Framework:
         ValueError: There is none.
     """
     if name not in NAMES:
-        raise ValueError(f"framework is {name!r}; it must be one of {', '.join(NAMES)}")
+        raise ValueError(f"framework must be one of {', '.join(NAMES)}, got {name!r}")
     found: Framework = importlib.import_module(f"oracles.frameworks.in_{name}").FRAMEWORK
     return found
 

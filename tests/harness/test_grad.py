@@ -79,11 +79,11 @@ def test_only_a_single_number_has_such_a_gradient(f, shapes):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"grad": loss, "vjp": loss}, "vjp and grad are both given; the gradient under test is one of them"),
+        ({"grad": loss, "vjp": loss}, "vjp and grad are both given; give only one"),
         ({"grad": loss, "cotangent": np.ones(())}, "grad and cotangent are both given"),
         ({"grad": 3}, "grad is an int; pass a function"),
-        ({"grad": loss, "mode": "forward"}, "grad is given, and mode begins with forward"),
-        ({"vjp": loss, "mode": ("forward", "reverse")}, "vjp is given, and mode begins with forward"),
+        ({"grad": loss, "mode": "forward"}, "grad is checked in reverse mode, got mode="),
+        ({"vjp": loss, "mode": ("forward", "reverse")}, "vjp is checked in reverse mode, got mode="),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(more, said):

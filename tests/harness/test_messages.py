@@ -112,6 +112,49 @@ def test_what_the_function_is_accused_of_has_its_name():
     assert str(found).startswith("<lambda> [seed 0]: unsupported\n  the function returns NoneType")
 
 
+class Doubled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            lambda: harness.check_gradient(Doubled, (T,)),
+            "f is the autograd.Function Doubled; pass Doubled.apply",
+        ),
+        (lambda: harness.check_gradient(torch.nn.ReLU, (T,)), "f is the class ReLU; pass a module of it"),
+        (
+            lambda: harness.check_layer(torch.nn.ReLU(), X),
+            "of a torch module ask check_gradient(module, (x,))",
+        ),
+        (lambda: harness.check_gradient(jnp.sin, J), "args is a JAX array; pass a tuple, (x,)"),
+        (lambda: harness.check_gradient(torch.sin, (T.int(),)), "pass argument 0 as x.double()"),
+        (lambda: harness.check_gradient(jnp.sin, (J.astype(int),)), "pass argument 0 as x.astype(float)"),
+        (lambda: harness.check_gradient(negated, (3,), vjp=lambda g, x: -g), "pass argument 0 as 3.0"),
+        (lambda: harness.check_gradient(torch.sin, (T,), seconds=0), "seconds must be a number > 0, got 0"),
+        (lambda: harness.exact_gradient(torch.sin, (T,), seconds=0), "seconds must be a number > 0, got 0"),
+    ],
+)
+def test_a_usual_mistake_gets_what_to_write(ask, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        ask()
+
+
+def test_where_torch_gives_no_gradient_what_cuts_it_off_is_asked():
+    found = str(harness.check_gradient(lambda x: 2 * x.detach(), (T,)))
+    assert (
+        "the function may cut it off (detach, no_grad, numpy()); if the function does not depend on it"
+        in found
+    )
+
+
 def test_objects_say_what_to_write():
     twice = np.frompyfunc(lambda v: 2 * v, 1, 1)
     found = harness.check_gradient(lambda x: np.array(twice(x)), (X,), vjp=lambda g, x: 2 * g)

@@ -380,7 +380,7 @@ def test_a_network_may_remember_others_on_purpose():
 
     found = check_network(Annealed(), X, None)
     assert found.passed, str(found)
-    assert "loss gives something else on an object that was used before" in found.notes
+    assert "loss returns other values when the object has run before" in found.notes
 
 
 class Steps(Drawing):

@@ -43,7 +43,8 @@ def test_layer(gradient):
     gradient.layer(Layer(), X)
 
 class Network:
-    params = {"w": np.ones(2)}
+    def __init__(self):
+        self.params = {"w": np.ones(2)}
 
     def loss(self, x, t):
         return np.sum((x * self.params["w"] - t) ** 2)
@@ -149,13 +150,13 @@ def session(pytester):
 
 def test_the_fixture_checks_and_the_summary_counts(inside):
     found = inside(CHECKS)
-    found.assert_outcomes(passed=2, failed=1)
+    found.assert_outcomes(passed=3, failed=1)
     text = found.stdout.str()
     assert found.ret == pytest.ExitCode.TESTS_FAILED
     assert re.search(
         r"gradproof [\d.]+: torch [\d.]+\S*, jax [\d.]+, numpy [\d.]+; threads \d+; --gradproof-seed=0", text
     )
-    assert "3 checked: 2 accurate, 1 wrong" in text
+    assert "4 checked: 3 accurate, 1 wrong" in text
     assert re.search(r"5\d\.\d bits lost  wrong  test_mine.py::test_wrong", text)
     assert "GradientError: <lambda>/x [float64, (3,), seed 0]: wrong" in text
     assert "check.py" not in text
@@ -276,7 +277,12 @@ def test_verdicts_are_user_properties_in_junit(inside, pytester):
     inside(CHECKS, "--junitxml=out.xml")
     tree = ET.parse(pytester.path / "out.xml")
     found = {p.get("value") for p in tree.iter("property")}
-    assert found == {"check_gradient: accurate", "check_gradient: wrong", "check_layer: accurate"}
+    assert found == {
+        "check_gradient: accurate",
+        "check_gradient: wrong",
+        "check_layer: accurate",
+        "check_network: accurate",
+    }
 
 
 @long

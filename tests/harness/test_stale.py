@@ -143,7 +143,7 @@ def test_what_is_kept_of_a_parameter_is_said_and_of_an_input_it_is_a_fault(name)
     """Of a parameter it may be kept on purpose: an anchor, or where steps make new arrays."""
     make, which = KEEPING[name]
     found = check_layer(make(), X)
-    said = f"something is kept of {which}: used with other numbers"
+    said = f"the object caches something computed from {which}: "
     assert found.passed is (which != "x"), str(found)
     assert any(text.startswith(said) for text in (found.faults if which == "x" else found.notes)), str(found)
     assert check_layer(make(), X, probes=["twice", "ones"]).passed
@@ -236,4 +236,9 @@ def test_a_network_may_keep_nothing_either(keeps):
 
     found = check_network(Network(), X, None)
     assert found.passed, str(found)
-    assert any(note.startswith("something is kept of params['W']: ") for note in found.notes) is keeps
+    assert (
+        any(
+            note.startswith("the object caches something computed from params['W']: ") for note in found.notes
+        )
+        is keeps
+    )

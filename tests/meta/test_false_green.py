@@ -386,7 +386,7 @@ def test_a_row_that_is_not_timed_any_more(gates, monkeypatch):
 @pytest.mark.parametrize(
     ("tokens", "said"),
     [
-        (("--timing", "gated"), "--timing.*gated.*gate, warn, off"),
+        (("--timing", "gated"), "--timing.*gated.*near matches: gate"),
         (("--format", "githb"), "--format.*githb.*github"),
         (("--jobs", "-1"), "--jobs must be .*, got -1"),
         (("--timeout", "0"), "--timeout must be .*, got 0"),

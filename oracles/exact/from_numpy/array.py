@@ -134,8 +134,8 @@ class TracedArray(NDArrayOperatorsMixin, Convertible, metaclass=Passing):  # typ
             dtype, type = None, dtype
         if type != np.ndarray or (dtype is not None and np.dtype(dtype) != self.dtype):
             raise opaque(
-                "a view of recorded numbers as another dtype or class: use astype, or real and imag; of the "
-                "classes of arrays np.ndarray alone is known"
+                "a view of values that depend on the inputs as another dtype or class: use "
+                "astype, or real and imag; of the classes of arrays np.ndarray alone is known"
             )
         return self if self.is_scalar else TracedArray(self.tape, self.in_numpy.view(), self.tokens.view())
 

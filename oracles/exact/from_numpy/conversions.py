@@ -39,7 +39,7 @@ class Convertible(Elements):
             return found
         library = library_function()
         if library is not None:
-            raise opaque(f"{library} has no rule for recorded numbers: {instead(library)}")
+            raise opaque(f"{library} has no rule for values that depend on the inputs: {instead(library)}")
         raise opaque(LEAVES.format(what=what, dtype=self.dtype))
 
     def _exact(self) -> Array | None:

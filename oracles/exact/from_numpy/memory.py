@@ -88,7 +88,9 @@ def write(tape: Tape, function: Any, which: int, args: tuple[Any, ...], kwargs: 
     """Run a function of WRITES on values and on tokens."""
     target, rest = args[0], list(args[1:])
     if not isinstance(target, TracedArray):
-        raise refused(target, f"np.{function.__name__} writes recorded numbers into a plain array")
+        raise refused(
+            target, f"np.{function.__name__} writes values that depend on the inputs into a plain array"
+        )
     if type(target) is Part:
         now = target.copy()
         write(tape, function, which, (now, *rest), kwargs)
@@ -120,7 +122,9 @@ def pad(tape: Tape, x: TracedArray, pad_width: Any, mode: Any = "constant", **kw
     if mode == "constant" and not (isinstance(fill, int | float) and fill == 0):
         outside = np.pad(np.zeros(x.shape, bool), pad_width, constant_values=True)
         if isinstance(fill, TracedArray) and fill.ndim:
-            raise unsupported("np.pad with several recorded numbers; write the padding with np.concatenate")
+            raise unsupported(
+                "np.pad with several values that depend on the inputs; write the padding with np.concatenate"
+            )
         if isinstance(fill, TracedArray):
             padded[outside] = fill
         else:
@@ -316,8 +320,8 @@ def _arange(tape: Tape, *args: Any, **kwargs: Any) -> Any:
     given = (args, kwargs)
     if any(x.is_float and tape.depends(x.recorded) for x in traced(given)):
         raise unsupported(
-            "np.arange with recorded numbers: how many it gives depends on them; write start + step * "
-            "np.arange(n) with a count n"
+            "np.arange with values that depend on the inputs: how many it gives depends on them; "
+            "write start + step * np.arange(n) with a count n"
         )
     args, kwargs = swap(given, lambda x: x.exact_value("a bound of np.arange"))
     return literals(tape, np.arange(*args, **kwargs))

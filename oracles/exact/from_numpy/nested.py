@@ -87,5 +87,8 @@ def first_tape(tree: Any) -> Tape:
     """The recording that the traced arrays in the tree belong to."""
     found = next(traced(tree), None)
     if found is None:
-        raise opaque("recorded numbers in something else than lists, tuples and dictionaries; take them out")
+        raise opaque(
+            "values that depend on the inputs in something else than lists, tuples and "
+            "dictionaries; take them out"
+        )
     return found.tape

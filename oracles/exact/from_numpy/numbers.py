@@ -26,8 +26,8 @@ TYPES: tuple[type, ...] = (float, np.float16, np.float32, np.float64, np.int32, 
 
 
 PARSED = (
-    "float() of a text, where recorded numbers were written into texts, would take a rounded number out of "
-    "the exact arithmetic; keep the number itself"
+    "float() of a text, where values that depend on the inputs were written into texts, would take a "
+    "rounded number out of the exact arithmetic; keep the number itself"
 )
 
 

@@ -206,7 +206,9 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     """a[where] op= b with repeated positions counted: sums as one scatter, other operations turn by turn."""
     target, key, *rest = inputs
     if not isinstance(target, TracedArray):
-        raise refused(target, f"np.{ufunc.__name__}.at writes recorded numbers into a plain array")
+        raise refused(
+            target, f"np.{ufunc.__name__}.at writes values that depend on the inputs into a plain array"
+        )
     places = np.arange(target.size).reshape(target.shape)[decided(key)]
     flat = places.ravel()
     rest = [array(tape, b) if holds_traced(b) else b for b in rest]

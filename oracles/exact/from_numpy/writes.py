@@ -125,7 +125,9 @@ def _window(own: Any, memory: Any, view: Any) -> Any:
     return np.lib.stride_tricks.as_strided(own[start // memory.itemsize :], view.shape, strides)
 
 
-def refused(array: Any, said: str = "recorded numbers would be written into a plain array") -> Unsupported:
+def refused(
+    array: Any, said: str = "values that depend on the inputs would be written into a plain array"
+) -> Unsupported:
     """What is raised where recorded numbers would be written into a plain array."""
     if (own := writable.get()) is not None:
         own.note(array)

@@ -6,6 +6,8 @@ from __future__ import annotations
 def kind_of(value: object) -> str:
     """What a value is, with its article: an int, an ndarray, a list."""
     name = type(value).__name__
+    if name == "ArrayImpl":  # which nobody has written
+        return "a JAX array"
     return f"{'an' if name.lower().startswith((*'aeio', 'nd')) else 'a'} {name}"
 
 

@@ -159,6 +159,14 @@ def test_ci_is_said(value, words, monkeypatch):
     assert doctor._ci() == Symptom("CI", words)
 
 
+def test_a_baseline_is_spoken_of_where_there_are_reports(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "_noise", lambda: Symptom("noise", ""))
+    assert "baseline" not in [one.what for one in doctor.examine_machine()]
+    (tmp_path / "reports").mkdir()
+    assert "baseline" in [one.what for one in doctor.examine_machine()]
+
+
 def test_a_missing_baseline_has_the_command_that_creates_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = doctor._baseline()
@@ -188,7 +196,7 @@ def test_no_line_is_wider_than_the_screen_and_nothing_is_cut(width, monkeypatch,
     assert [re.findall(r"\w+", line)[:2] for line in out.splitlines() if line[0] in "✓!✗"] == [
         ["ok", "python"], ["look", "noise"], ["broken", "timer"],
     ]  # fmt: skip
-    assert out.splitlines()[-1] == "3 looked at: 1 ok, 1 look, 1 broken"
+    assert out.splitlines()[-1] == "3 checks: 1 ok, 1 to look at, 1 broken"
 
 
 def test_a_finding_that_is_only_not_fine_does_not_fail(monkeypatch, capsys):

@@ -64,9 +64,18 @@ def test_cotangents_are_never_zero_and_never_constant(shape, data):
     assert cotangent.size < 2 or len(np.unique(cotangent)) > 1
 
 
-def test_a_dtype_that_does_not_exist_says_what_does():
-    with pytest.raises(ValueError, match="dtype is 'float8'; it must be one of bfloat16, float16"):
-        find(strategies.arrays(dtype="float8"), lambda _: True)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        strategies.boundary_values,
+        strategies.elements,
+        lambda dtype: find(strategies.arrays(dtype=dtype), lambda _: True),
+        lambda dtype: find(strategies.cotangents((2,), dtype), lambda _: True),
+    ],
+)
+def test_a_dtype_that_does_not_exist_says_what_does(ask):
+    with pytest.raises(ValueError, match="dtype must be one of bfloat16, float16"):
+        ask("float8")
 
 
 @settings(max_examples=25, deadline=None)

@@ -99,7 +99,7 @@ def test_it_computes_the_squares(function):
 
 
 @pytest.mark.parametrize(("function", "message"), [
-    (lambda x: x.view("int64"), "a view of recorded numbers as another dtype"),
+    (lambda x: x.view("int64"), "a view of values that depend on the inputs as another dtype"),
     (lambda x: x.view(np.recarray), "np.ndarray alone is known"),
     (lambda x: (x * 1j).imag.base, "use the array itself"),
     (lambda x: np.nditer(x, ["external_loop"]), "np.ndindex"),

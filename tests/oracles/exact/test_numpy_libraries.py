@@ -584,7 +584,7 @@ def test_plain_numbers_stay_the_library_s_own():
     (lambda x: st.gmean(x, nan_policy="omit"), "gmean with nan_policy='omit'"),
     (lambda x: st.zscore(x, nan_policy="omit"), "nan_policy='omit'"),
     (lambda x: st.pearsonr(x[:2], x[1:]), "of two numbers"),
-    (lambda x: st.pearsonr(x, x * x).confidence_interval(), "confidence_interval of recorded numbers"),
+    (lambda x: st.pearsonr(x, x * x).confidence_interval(), "confidence_interval of values that depend"),
     (lambda x: sg.filtfilt(x, 1.0, np.ones(20)), "filtfilt and sosfiltfilt of recorded coefficients"),
     (lambda x: sg.filtfilt([1.0, 2.0], 1.0, x, method="gust"), "filtfilt with method='gust'"),
     (lambda x: sg.detrend(x, overwrite_data=True), "with overwrite_data"),

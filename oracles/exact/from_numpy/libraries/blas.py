@@ -257,7 +257,10 @@ def others(modules: tuple[str, ...]) -> Iterator[tuple[Any, Callable[..., Any]]]
 def _refusing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         return without_rule(
-            lambda: opaque(f"{name} has no rule for recorded numbers: {WRITE}"), function, args, kwargs
+            lambda: opaque(f"{name} has no rule for values that depend on the inputs: {WRITE}"),
+            function,
+            args,
+            kwargs,
         )
 
     return refuse

@@ -26,7 +26,9 @@ class Correlation(NamedTuple):
 
     def confidence_interval(self, *args: Any, **kwargs: Any) -> Any:
         """Not known."""
-        raise opaque("scipy.stats.pearsonr(...).confidence_interval of recorded numbers has no rule")
+        raise opaque(
+            "scipy.stats.pearsonr(...).confidence_interval of values that depend on the inputs has no rule"
+        )
 
 
 def _pearsonr(

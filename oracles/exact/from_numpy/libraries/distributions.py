@@ -120,8 +120,8 @@ def distribution(value: Any) -> Any:
 def _no_rule(original: Any, name: str) -> Exception:
     kind = getattr(original, "name", "multivariate_normal")
     return opaque(
-        f"scipy.stats.{kind}.{name} of recorded numbers has no rule: write it with functions of NumPy and "
-        "scipy.special"
+        f"scipy.stats.{kind}.{name} of values that depend on the inputs has no rule: write "
+        "it with functions of NumPy and scipy.special"
     )
 
 

@@ -21,8 +21,8 @@ def normal_logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool =
     """
     if allow_singular or hasattr(cov, "covariance"):
         raise opaque(
-            "scipy.stats.multivariate_normal of recorded numbers with allow_singular or a Covariance: pass a "
-            "matrix of full rank"
+            "scipy.stats.multivariate_normal of values that depend on the inputs with "
+            "allow_singular or a Covariance: pass a matrix of full rank"
         )
     tape = first_tape((x, mean, cov))
     x, cov = _array(tape, x), _array(tape, 1.0 if cov is None else cov)

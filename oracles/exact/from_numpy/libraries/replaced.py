@@ -96,7 +96,7 @@ def _unknown(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if not any(tape.depends(x.recorded) for x in traced((args, kwargs))):
             given = swap((args, kwargs), lambda x: x.exact_value(name))
             return function(*given[0], **given[1])
-        said = f"{name} has no rule for recorded numbers: {instead(name)}"
+        said = f"{name} has no rule for values that depend on the inputs: {instead(name)}"
         return without_rule(lambda: opaque(said), function, args, kwargs)
 
     return new

@@ -62,7 +62,7 @@ def _product(name: str, multiply: Callable[[Any], Any], matrix: Any, x: Any) -> 
     by_element = name in ("__mul__", "__rmul__") and not sys.modules["scipy.sparse"].isspmatrix(matrix)
     if by_element or x.ndim not in (1, 2) or matrix.ndim > 2:
         kind = f"scipy.sparse.{type(matrix).__name__}"
-        raise opaque(f"{kind}.{name} has no rule for these recorded numbers: {instead(kind)}")
+        raise opaque(f"{kind}.{name} has no rule for values that depend on the inputs: {instead(kind)}")
     value = multiply(values(x))
     tape.calls("matmul")
     entries, turned = matrix.tocoo(), name in FROM_THE_RIGHT
