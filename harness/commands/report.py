@@ -57,6 +57,8 @@ def run_report(options: ReportOptions) -> ExitCode:
             deliver(shown, tables.summary(frame), formats, options.output)
             if pages := [name for name in formats if name in PAGES]:
                 write_pages(options, frame, shown, learned, pages, workers)
+            if options.output and "text" not in formats:
+                print(f"written to {options.output}: {', '.join(formats)}", file=sys.stderr)
     if any(r.outcome.failing for r in records) or not right:
         return ExitCode.FAILED
     if not any(r.outcome.compared for r in records):

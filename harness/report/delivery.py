@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -71,9 +70,8 @@ def deliver(
             sys.stdout.write("\n".join(WRITERS[name](table) for table in alone))
     elif files:
         written = write_tables(shown, files, output)
-        # What stands alone on stdout is for a reader of text; who asks for files alone is told beside it.
-        where = console.print if "text" in formats else partial(print, file=sys.stderr)
-        where(f"{many(len(written), 'file')} in {output}")
+        if "text" in formats:
+            console.print(f"{many(len(written), 'file')} in {output}")
 
 
 # -- a screen ------------------------------------------------------------------------------------------

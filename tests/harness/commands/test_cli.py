@@ -231,6 +231,13 @@ def test_list_shows_every_case_input_and_oracle(capsys, monkeypatch):
     assert all(name in out for name in ("exact", "numpy", "jax", "torch", "fd"))
 
 
+@pytest.mark.parametrize("kinds", ["md", "jsonl"])
+def test_where_a_report_writes_files_alone_it_says_where(kinds, tmp_path, capsys):
+    said = words("report --oracle numpy --case relu --quick --format")
+    assert run([*said, kinds, "--output", str(tmp_path)]) == 0
+    assert f"written to {tmp_path}: {kinds}\n" in capsys.readouterr().err
+
+
 def test_list_says_of_each_oracle_in_a_line_what_it_does():
     said = [oracle.summary for oracle in runner.oracles().values()]
     assert len({*said}) == len(said)
