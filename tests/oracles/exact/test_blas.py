@@ -62,7 +62,7 @@ KEPT = np.zeros((3, 3), order="F")
 
 @pytest.mark.parametrize(("function", "message"), [
     (lambda x: blas.ddot(x, x, incx=2, n=2), r"ddot of a part of a vector .*pass x\[part\]"),
-    (lambda x: blas.dswap(x, x)[0], r"scipy\.linalg\.blas\.dswap has no rule for rec"),
+    (lambda x: blas.dswap(x, x)[0], r"scipy\.linalg\.blas\.dswap has no rule for val"),
     (lambda x: lapack.dgesv(x[:, None] * x, x)[2], "scipy.linalg.lapack.dgesv has no rule"),
     (lambda x: lapack.dpotrf(-x[:, None] * x)[0], "scipy.linalg.lapack.dpotrf gives info=1"),
     (lambda x: blas.daxpy(x, x, 3, 2.0), "daxpy with so many arguments: pass the optional ones by name"),
