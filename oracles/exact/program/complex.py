@@ -68,7 +68,7 @@ class Complex:
         return add(self, other)
 
     def __sub__(self, other: Number) -> Complex:
-        return add(self, neg(other))
+        return sub(self, other)
 
     def __mul__(self, other: Number) -> Complex:
         return mul(self, other)
@@ -77,7 +77,7 @@ class Complex:
         return div(self, other)
 
     def __rsub__(self, other: Number) -> Complex:
-        return add(other, neg(self))
+        return sub(other, self)
 
     def __rtruediv__(self, other: Number) -> Complex:
         return div(other, self)
@@ -174,6 +174,12 @@ def add(x: Number, y: Number) -> Complex:
     """x + y."""
     (a, b), (c, d) = parts(x), parts(y)
     return pair(a + c, b if d is None else d if b is None else b + d)
+
+
+def sub(x: Number, y: Number) -> Complex:
+    """x - y: of an element and itself it is 0 (`same`), which the sum with -y would not tell."""
+    (a, b), (c, d) = parts(x), parts(y)
+    return pair(a - c, b if d is None else -d if b is None else b - d)
 
 
 def mul(x: Number, y: Number) -> Complex:

@@ -20,6 +20,10 @@ def _added(x: Any, y: Any, alpha: Any = 1) -> Any:
     return cx.add(x, y if alpha == 1 else y * alpha)
 
 
+def _subtracted(x: Any, y: Any, alpha: Any = 1) -> Any:
+    return cx.sub(x, y if alpha == 1 else y * alpha)
+
+
 def _power(x: Any, y: Any) -> Any:
     """Of a number, which has a logarithm, or of a tensor."""
     if isinstance(x, Complex):
@@ -72,8 +76,8 @@ RULES: dict[str, Rule] = {
     "complex": lambda call, re, im: cx.pair(re, im),
     "polar": lambda call, size, angle: cx.polar(size, angle),
     "add": promoted(_added),
-    "sub": promoted(lambda x, y, alpha=1: _added(x, y, -alpha)),
-    "rsub": promoted(lambda x, y, alpha=1: _added(y, x, -alpha)),
+    "sub": promoted(_subtracted),
+    "rsub": promoted(lambda x, y, alpha=1: _subtracted(y, x, alpha)),
     "mul": lambda call, x, y: cx.mul(*(_in(v, call) for v in (x, y))),
     "div": lambda call, x, y: cx.div(*(_in(v, call) for v in (x, y))),
     **dict.fromkeys(("pow", "float_power"), promoted(_power)),
