@@ -103,8 +103,8 @@ def check_gradient(
         order: 1, 2 or 3: the gradient, the gradient of `<gradient, direction>`, and so on. From 2 on a rule
             by hand is differentiated in its cotangent too, as what goes on from its result needs it.
         seed: Seeds what is drawn.
-        bits_lost: The budget of lost bits, at least 0; half of the significand if not given (26 of float64's
-            53), as `explain budget` says.
+        bits_lost: The budget of lost bits, at least 0; if not given, what `explain budget` says, 26 of
+            float64's 53.
         seconds: The limit for the exact evaluations, above 0, counted in work: what a machine of 2025 does in
             them, at the least, so that a slow or busy one gives the same verdict.
         framework: "numpy", "jax" or "torch"; recognised from the arguments and the function if not given.
@@ -190,9 +190,7 @@ def check_gradient(
         of_target = partial(under_test, derivative=derivative, backward=backward, compiled=jit)
         tested = of_target(target)
     except (Unsupported, Undecided) as reason:
-        # A list of what is known names the gradient; the reason is the function's, before any gradient ran.
-        found = accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
-        return replace(found, subject=_name(f))
+        return accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
     asked_of = partial(
         question_of, derivative=derivative, specification=spec or surrogate, cotangent=cotangent,
         seed=asked.seed, allowed=asked.allowed, limits=asked.limits,
@@ -239,8 +237,8 @@ def _refuse_misfit(
     given, own = ", ".join(parameters_of(f)[: len(args)]), ", ".join(parameters_of(backward))
     if name == "vjp" and _takes(backward, ways["grad"], kwargs):
         raise ValueError(
-            f"vjp is called as {_name(backward)}(cotangent, {given}), and it takes ({own}): a gradient "
-            "without a cotangent, of a function that returns a single number, is grad="
+            f"vjp is called as {_name(backward)}(cotangent, {given}), and it takes ({own}); a gradient that "
+            "takes no cotangent, of a function that returns a single number, is grad="
         )
     if name == "grad" and _takes(backward, ways["vjp"], kwargs):
         raise ValueError(
@@ -252,7 +250,7 @@ def _refuse_misfit(
 def _takes(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
     """Whether a function can be called so, as far as it tells; yes of one that does not."""
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function, follow_wrapped=False)  # it is called itself
     except (TypeError, ValueError):
         return True
     try:

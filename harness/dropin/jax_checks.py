@@ -8,6 +8,7 @@ with a tolerance that anything meets: it raises then for structures and dtypes t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -137,35 +138,55 @@ class Asked:
     Attributes:
         ask: Gives its result, along cotangents or tangents if they are given.
         mode: Which derivative.
+        of_floats: Asks the same where Python's floats move, too; None where there are none beside arrays.
     """
 
     ask: Callable[..., Result]
     mode: Any
+    of_floats: Callable[..., Result] | None = None
 
-    def confirmed(self) -> Result:
-        """The result, of a derivative that the original rejects."""
+    def whole(self) -> Result:
+        """The result, of a derivative that the original accepts: first as it runs, with floats as they are.
+
+        Where these move the function may need their numbers; then nothing is said of them.
+        """
         found = self.ask()
-        is_right = answer_of(found) is Answer.PASS and not found.is_empty
-        return as_differences_see(found) if is_right else found
+        if self.of_floats and answer_of(found) is Answer.PASS:
+            with suppress(Exception):  # of the function, or since there is no proof
+                other = self.of_floats()
+                return found if answer_of(other) is Answer.UNPROVEN else other
+        return found
+
+    def confirmed(self) -> list[Callable[[], Result]]:
+        """What is asked of a derivative that the original rejects."""
+        return [partial(_confirmed, ask) for ask in (self.ask, self.of_floats) if ask]
 
     def along_theirs(self, f: Function, args: Sequence[Any]) -> Result:
         """The result along the direction in which the original rejects a first derivative."""
         from oracles.frameworks.jax_directions import their_direction
 
         (mode,) = self.mode
-        return self.ask(cotangent=their_direction(f, args, mode == FORWARD))
+        return (self.of_floats or self.ask)(cotangent=their_direction(f, args, mode == FORWARD))
+
+
+def _confirmed(ask: Callable[[], Result]) -> Result:
+    """The result, of a derivative that the original rejects."""
+    found = ask()
+    is_right = answer_of(found) is Answer.PASS and not found.is_empty
+    return as_differences_see(found) if is_right else found
 
 
 def _asked(f: Function, args: Sequence[Any], steps: tuple[Any, ...] = (REVERSE,)) -> Asked:
     from oracles.frameworks.jax_directions import with_floats_as_arrays
 
-    def ask(**others: Any) -> Result:
+    def ask(given: Sequence[Any] = args, **others: Any) -> Result:
         return check_gradient(
-            f, with_floats_as_arrays(args), seed=settings.seed, framework="jax", mode=steps,
+            f, tuple(given), seed=settings.seed, framework="jax", mode=steps,
             probes=probes_of(steps), upstream="fail", **others,
         )  # fmt: skip
 
-    return Asked(ask, steps)
+    moved = with_floats_as_arrays(args)
+    return Asked(ask, steps, None if moved is None else partial(ask, moved))
 
 
 def _decided(
@@ -193,7 +214,9 @@ def _decided(
                 loose = outcome(partial(original_one, **given | LOOSE))
             if not loose.passed:
                 theirs.again()
-        questions = [(one.mode, one.ask if theirs.passed else one.confirmed) for one in asked]
+        questions = [
+            (one.mode, ask) for one in asked for ask in ([one.whole] if theirs.passed else one.confirmed())
+        ]
         if not theirs.passed:
             first = [one for one in asked if len(one.mode) == 1]
             questions += [(one.mode, partial(one.along_theirs, functions[0], args)) for one in first]

@@ -261,7 +261,7 @@ def true_gradient(
     limits: Limits,
     derive: Callable[..., Program],
     digits: bool,
-    again: Again | None,
+    again: Again | None = None,
 ) -> Truth:
     """The truth of a recorded specification.
 

@@ -313,7 +313,7 @@ def _refuse_numbers(f: Function, args: Sequence[Any]) -> None:
 def _most(f: Function) -> int | None:
     """How many positional arguments a function takes at most; None if nobody can tell."""
     try:
-        parameters = inspect.signature(f).parameters.values()
+        parameters = inspect.signature(f, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
         return None
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):

@@ -12,12 +12,30 @@ import numpy as np
 Function = Callable[..., Any]
 
 
-def with_floats_as_arrays(args: Sequence[Any]) -> tuple[Any, ...]:
-    """The arguments with Python's floats as arrays, and its complex numbers: JAX differentiates these."""
-    found: tuple[Any, ...] = jax.tree.map(
-        lambda leaf: jnp.asarray(leaf) if type(leaf) in (float, complex) else leaf, tuple(args)
-    )
+def with_floats_as_arrays(args: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The arguments with Python's floats, complex ones too, as arrays: JAX's checkers differentiate them.
+
+    They are of the dtype that the arrays beside them have, of 32 bits at the least. None if there are no such
+    floats, or no arrays.
+    """
+    leaves = jax.tree.leaves(tuple(args))
+    floats = [leaf for leaf in leaves if type(leaf) in (float, complex)]
+    beside = [
+        d for leaf in leaves if type(leaf) not in (float, complex) if _is_inexact(d := jnp.result_type(leaf))
+    ]
+    if not (floats and beside):
+        return None
+    kind = jnp.promote_types(jnp.result_type(*beside), jnp.float32)
+
+    def as_array(leaf: Any) -> Any:
+        return jnp.asarray(leaf, jnp.result_type(kind, leaf)) if type(leaf) in (float, complex) else leaf
+
+    found: tuple[Any, ...] = jax.tree.map(as_array, tuple(args))
     return found
+
+
+def _is_inexact(dtype: Any) -> bool:
+    return bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
 def their_direction(f: Function, args: Sequence[Any], forward: bool) -> list[Any]:
@@ -35,6 +53,6 @@ def _drawn(rng: np.random.RandomState, tree: Any) -> list[Any]:
         drawn = np.asarray(rng.randn(*shape), "float64")
         if jnp.issubdtype(dtype, jnp.complexfloating):
             drawn = drawn + 1j * rng.randn(*shape)
-        if jnp.issubdtype(dtype, jnp.inexact):
+        if _is_inexact(dtype):
             found.append(np.asarray(jnp.asarray(drawn, dtype)))
     return found

@@ -1,5 +1,6 @@
 """The forms a gradient comes in: trees, modules, residuals, tuples, orders and modes, opaque kernels."""
 
+import functools
 import warnings
 from collections import defaultdict
 from typing import NamedTuple
@@ -863,3 +864,16 @@ def test_a_backward_that_overwrites_its_cotangent_has_one_verdict_as_a_case_and_
     own = check_gradient(case.function, (x,), vjp=overwriting, cotangent=cotangent)
     assert (row.verdict, row.outcome) == ("accurate", "fail")
     assert (own.verdict, own.passed) == ("accurate", False)
+
+
+def test_what_a_decorator_wraps_is_called_as_the_decorator_is():
+    """Its own signature counts, and not that of what it wraps."""
+
+    def elementwise(slope):
+        @functools.wraps(slope)
+        def backward(g, x):
+            return g * slope(x)
+
+        return backward
+
+    assert check_gradient(np.sin, (np.array([0.5, 2.0]),), vjp=elementwise(lambda x: np.cos(x))).passed

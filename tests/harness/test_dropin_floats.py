@@ -8,6 +8,7 @@ import pytest
 from jax import test_util
 
 from harness import dropin
+from harness.dropin import GradientWarning
 
 M = jnp.linspace(-5, 5, 7)
 
@@ -59,3 +60,27 @@ def test_check_vjp_and_check_jvp_differentiate_it_too():
             else:
                 with pytest.raises(AssertionError):
                     check()
+
+
+def test_a_float_stays_the_number_that_it_is_where_code_asks_for_it():
+    """As a float it may decide a branch, and leaves float32 what it is; then its own derivative is open."""
+
+    def scaled(by):
+        @jax.custom_vjp
+        def sine(x):
+            return jnp.sin(x)
+
+        sine.defvjp(lambda x: (jnp.sin(x), x), lambda x, g: (by * g * jnp.cos(x),))
+
+        def leaky(x, slope):
+            assert 0 <= slope <= 1
+            return sine(slope * x)
+
+        return leaky
+
+    with jax.enable_x64(True):
+        args = (jnp.array([0.5, -1.0], jnp.float32), 0.5)
+        dropin.check_grads(scaled(1), args, 1, ["rev"])
+        test_util.check_grads(scaled(1.001), args, 1, ["rev"], atol=0.01, rtol=0.01)
+        with pytest.warns(GradientWarning, match="accepted and ignored"), pytest.raises(AssertionError):
+            dropin.check_grads(scaled(1.001), args, 1, ["rev"], atol=0.01, rtol=0.01)

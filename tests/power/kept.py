@@ -28,7 +28,8 @@ def keeping_truths() -> Iterator[dict[Hashable, Truth]]:
 
     def once(recording: Recording, cotangents: Sequence[Any], *rest: Any) -> Truth:
         numbers = (*recording.values, *cotangents)
-        asked = (content(recording.program), *map(_plain, numbers), *map(_plain, rest))
+        *plain, _again = rest  # what records the same function at other numbers
+        asked = (content(recording.program), *map(_plain, numbers), *map(_plain, plain))
         if asked not in kept:
             kept[asked] = proven(recording, cotangents, *rest)
         return kept[asked]

@@ -7,14 +7,19 @@ The slopes close by, on all sides, are then what is legal (Clarke, Optimization 
 2.5).
 
 An edge that is one hyperplane has two sides, and of a ray and its opposite each sees one. So an element has
-one slope if it is the same on all rays, or two if each pair of opposite rays sees both. Of anything else, as
-of three that are tied, nobody knows whether some rays saw all sides: that stays open. So does a point where
-no ray takes the branches that are taken here, unless they are taken at this point alone (`if x == 0:`).
+one slope if it is the same on all rays, or two if each pair of opposite rays sees both. What says that some
+rays have not seen all sides stays open: an element with other slopes, as of three that are tied; a question
+of the code that may be answered otherwise here, and is on no ray (`if min(x) > 0:` at 0, of many); an element
+for which the branches that are taken here give another slope than the rays, unless they are taken at this
+point alone (`if x == 0:`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from flint import arb
@@ -23,19 +28,21 @@ from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import DISTANCE_BITS, distinct, flat, rays, shaped, union
 from oracles.exact.enclose.witness import Again
-from oracles.exact.program.balls import exact, precision
+from oracles.exact.program.balls import OPEN, each, exact, precision
 from oracles.exact.program.errors import ExactError, Turned, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
-from oracles.exact.program.program import Array, Program
+from oracles.exact.program.program import Array, Equation, Program, Var
 
 DRAWS = 2  # of rays for each element; two elements that are tied are told from two that are not by more
 MORE_DRAWS = 6
 TIED = 32  # elements at edges that are looked at together
 KNOWN = 2  # sides that are asked first whether they are a ray's
 NUDGES = (30, 8)  # bits: how much less than a number, or than the least of them, it is moved to be recorded
-FURTHER = 50  # bits by which a slope that vanishes at the point may grow faster than the distance to it
+FURTHER = 50  # bits by which a value or a slope may change faster than the distance does
 SPARE = 6  # of a format's digits a nudge leaves so many
-JUMPS = "the function jumps where another branch is taken, as it is here: it has no slope"
+AROUND = 200  # bits: how near to the point a question is that may be answered otherwise there
+LARGEST = 2.0**18  # operations of the function: more would take half a minute
+JUMPS = "what is differentiated jumps where another branch is taken beside this point: it has no slope here"
 
 
 class Sides:
@@ -48,6 +55,9 @@ class Sides:
         work: How much may be done.
         edge: What is said of the point.
         alone: Whether the branches that are taken here are taken at this point alone.
+
+    Raises:
+        Turned: It is too large.
     """
 
     def __init__(
@@ -63,11 +73,15 @@ class Sides:
         edge: Turned,
         alone: bool,
     ) -> None:
+        if function.cost > LARGEST:
+            raise edge
         self._again, self._derive, self._wrt, self._work = again, derive, wrt, work
         self._values, self._inputs = values, [*values, *directions]
         self._bits, self._edge, self._alone = bits, edge, alone
         self._here = flat(evaluate(function, values, bits, work, at_point=True))
         self._known = [(function, derive(function, wrt))]
+        self._questions = _questions(function)
+        self._otherwise = {key: np.zeros(np.shape(own), bool) for key, own in self._questions.items()}
         self._at_edges = 0
         self._draws, self._drawn = 0, list[list[Array]]()
 
@@ -80,6 +94,8 @@ class Sides:
         along = self._along_rays(DRAWS)
         found = [self._hull(part) for part in zip(*along, strict=True)]
         if not (self._alone or all(map(self._holds, found, self._as_here()))):
+            raise self._edge
+        if any((open_ & ~self._otherwise[key]).any() for key, open_ in self._open()):
             raise self._edge
         return found
 
@@ -94,33 +110,60 @@ class Sides:
         if self._at_edges > TIED:
             return None
         along = self._along_rays(MORE_DRAWS)
-        with precision(4 * DISTANCE_BITS):
-            terms = [[s * exact(w) for s, w in zip(one, weights, strict=True)] for one in along]
-            sums = [sum(flat(each), arb(0)) for each in terms]
-        sides = self._sides_of(sums)
+        with precision(2 * self._bits):
+            terms = [
+                flat([np.asarray(s * exact(w)) for s, w in zip(one, weights, strict=True)]) for one in along
+            ]
+            sums = [sum(own, arb(0)) for own in terms]
+            least = arb(2) ** -self._bits * max((abs(t).upper() for own in terms for t in own), key=float)
+            sides = self._sides_of([arb(0) if abs(s) < least else s for s in sums])
         return union(sides) if sides else None
 
     def _along_rays(self, draws: int) -> list[list[Array]]:
         """The slopes along rays, each followed by those along its opposite."""
         while self._draws < draws:
-            moved = rays(self._inputs, self._wrt, DISTANCE_BITS, self._bits, self._draws)
-            self._drawn += map(self._slopes_at, moved)
+            near, far = (
+                rays(self._inputs, self._wrt, k * DISTANCE_BITS, k * self._bits, self._draws) for k in (2, 1)
+            )
+            self._drawn += map(self._slopes_at, near, far)
             self._draws += 1
         return self._drawn
 
-    def _slopes_at(self, moved: Sequence[Array]) -> list[Array]:
-        close, wide = moved[: len(self._values)], 4 * DISTANCE_BITS + self._bits  # sin(x) / x cancels twice
+    def _slopes_at(self, near: Sequence[Array], far: Sequence[Array]) -> list[Array]:
+        close = far[: len(self._values)]
         for function, derivative in self._sides_at(close):
             try:
-                there = flat(evaluate(function, close, wide, self._work, at_point=True))
+                there = flat(evaluate(function, close, self._wide, self._work, at_point=True))
             except Turned:
                 continue
             if len(there) != len(self._here):
                 raise self._edge
             if not _meet(self._here, there, self._bits):
                 raise Undecided(JUMPS)
-            return evaluate(derivative, moved, wide, self._work)
+            for key, own in _questions(function).items():
+                if key in self._questions:
+                    self._otherwise[key] |= np.asarray(own != self._questions[key])
+            return self._limits(derivative, near, far)
         raise self._edge
+
+    @property
+    def _wide(self) -> int:
+        """The bits that a slope close by needs: that of sin(x) / x cancels twice."""
+        return 4 * DISTANCE_BITS + self._bits
+
+    def _limits(self, derivative: Program, near: Sequence[Array], far: Sequence[Array]) -> list[Array]:
+        """The slopes close by: 0, where one is as small as the distance, and smaller at a smaller one."""
+        vanishes, zero = arb(2) ** -(DISTANCE_BITS // 2), arb(2) ** -(DISTANCE_BITS - FURTHER)
+        slopes = evaluate(derivative, far, self._wide, self._work)
+        if not any(abs(ball) < zero and not ball.is_zero() for ball in flat(slopes)):
+            return slopes
+        nearer = evaluate(derivative, near, self._wide + 4 * DISTANCE_BITS, self._work)
+
+        def limit(slope: arb, close: arb) -> arb:
+            return arb(0) if abs(slope) < zero and abs(close) <= abs(slope) * vanishes else slope
+
+        with precision(2 * self._bits):
+            return [each(limit, *pair) for pair in zip(slopes, nearer, strict=True)]
 
     def _sides_at(self, close: Sequence[Array]) -> Iterator[tuple[Program, Program]]:
         """Programs that may be the function's on the way to a point close by, each with its derivative."""
@@ -138,23 +181,19 @@ class Sides:
     def _as_here(self) -> list[Array]:
         """The slopes close by, as the branches give them that are taken here."""
         _, derivative = self._known[0]
-        moved = next(rays(self._inputs, self._wrt, DISTANCE_BITS, self._bits))
+        near, far = (next(rays(self._inputs, self._wrt, k * DISTANCE_BITS, k * self._bits)) for k in (2, 1))
         unguarded = Program(derivative.inputs, derivative.equations, derivative.outputs)
-        return evaluate(unguarded, moved, 4 * DISTANCE_BITS + self._bits, self._work)
+        return self._limits(unguarded, near, far)
 
     def _holds(self, found: Enclosure, slopes: Array) -> bool:
         """Whether slopes close by lie in the hulls."""
-        own = flat([found.balls])
         with precision(2 * self._bits):
-            return all(ball.contains(self._settled(s)) for ball, s in zip(own, flat([slopes]), strict=True))
-
-    def _settled(self, slope: arb) -> arb:
-        """0, if it is as small as the distance is."""
-        return arb(0) if abs(slope) < arb(2) ** -(DISTANCE_BITS - FURTHER) else slope
+            pairs = zip(flat([found.balls]), flat([slopes]), strict=True)
+            return all(ball.contains(slope) for ball, slope in pairs)
 
     def _hull(self, along: Sequence[Array]) -> Enclosure:
-        each = zip(*(slopes.ravel().tolist() for slopes in along), strict=True)
-        sides = [self._sides_of(own) for own in each]
+        own = zip(*(slopes.ravel().tolist() for slopes in along), strict=True)
+        sides = list(map(self._sides_of, own))
         if not all(sides):
             raise self._edge
         with precision(2 * self._bits):
@@ -166,19 +205,56 @@ class Sides:
     def _sides_of(self, slopes: Sequence[arb]) -> list[arb]:
         """One slope, or the two of an edge; none where it is not known."""
         with precision(2 * self._bits):
-            settled = list(map(self._settled, slopes))
-            values = distinct(settled, arb("nan"), self._bits)
+            values = distinct(slopes, arb("nan"), self._bits)
             if len(values) == 2:
-                first = [values[0].contains(s) for s in settled]
+                first = [values[0].contains(s) for s in slopes]
                 return values if all(a != b for a, b in zip(first[::2], first[1::2], strict=True)) else []
         return values if len(values) == 1 else []
+
+    def _open(self) -> Iterator[tuple[Any, Array]]:
+        """Of each question of the code where it may be answered otherwise beside the point."""
+        function, _ = self._known[0]
+        with precision(self._bits):
+            around = [
+                each(lambda b: b + arb(0, arb(2) ** -AROUND * max(abs(b), arb(1), key=float)), exact(x))
+                if i in self._wrt else x
+                for i, x in enumerate(self._values)
+            ]  # fmt: skip
+        answers: dict[Var, Array] = {}
+
+        def watch(equation: Equation, operands: Any, result: Array) -> None:
+            answers[equation.output] = result
+
+        unguarded = Program(function.inputs, function.equations, ())
+        with suppress(Undecided):  # what comes after it may be anything
+            evaluate(unguarded, around, self._bits, self._work, watch)
+        for key, (guard, _) in zip(self._questions, function.guards, strict=True):
+            answer = answers.get(guard)
+            if answer is None:
+                yield key, np.ones(guard.shape, bool)
+            elif answer.dtype == OPEN:
+                yield key, answer == 0.5
+
+
+def _questions(function: Program) -> dict[Any, Array]:
+    """What the code asks, by its place and how often it was asked there, and the answers."""
+    origins = {e.output: e.origin for e in function.equations}
+    asked = Counter[Any]()
+    found: dict[Any, Array] = {}
+    for guard, answer in function.guards:
+        origin = origins.get(guard)
+        place = origin and origin.place
+        asked[place, guard.shape] += 1
+        found[place, guard.shape, asked[place, guard.shape]] = np.asarray(answer)
+    return found
 
 
 def _meet(here: Sequence[arb], there: Sequence[arb], bits: int) -> bool:
     """Whether a function has the same value here and close by."""
+    near = arb(2) ** -(DISTANCE_BITS - FURTHER)
     with precision(bits):
-        gaps = (abs(a - b) for a, b in zip(here, there, strict=True))
-        return all(gap < arb(2) ** -(bits // 2) for gap in gaps)
+        pairs = zip(here, there, strict=True)
+        return all((gap := abs(a - b)) < near or gap < arb(2) ** -(bits // 2) * abs(a) for a, b in pairs)
 
 
 def _nudged(x: Array, close: Array, nudge: int) -> Array:

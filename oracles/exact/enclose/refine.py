@@ -87,8 +87,9 @@ def refine(
                     return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
-        except Turned:
-            raise  # more bits change nothing
+        except Turned as turned:  # more bits change nothing
+            edge = f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}" if kinks else ""
+            raise Turned(f"{turned}{edge}") from None
         except Undecided as undecided:
             if after:
                 now, after = after, 0

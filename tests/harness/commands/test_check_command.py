@@ -243,7 +243,7 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels:scaled", "--shape", "3"), "scaled() missing 1 required positional argument: 'y'; --"),
         (
             ("mykernels:scaled", "--vjp", "mykernels:backward", "--shape", "3", "--shape", "3"),
-            "--vjp is called as backward(cotangent, x, y), and it takes (g, x): ",
+            "--vjp is called as backward(cotangent, x, y), and it takes (g, x); ",
         ),
         (
             (

@@ -386,7 +386,7 @@ def in_three_pieces(x):
 
 
 @pytest.mark.parametrize(("function", "at"), [
-    (by_boolean_index, [0.0, 1.0]),
+    (lambda x: x[x > 0], [0.0, 1.0]),
     (lambda x: x if x[0] > 0 else 2 * x, [0.0, 1.0]),
     (lambda x: x * ((x > 0) ^ (x >= 1)), [1.0, 0.0]),
     (lambda x: x[np.argsort(x)], [1.0, 1.0, 1.0]),
@@ -401,6 +401,7 @@ def test_a_branch_mask_or_order_at_its_edge_is_never_one_sided_in_silence(functi
 
 
 @pytest.mark.parametrize(("function", "at", "low", "high"), [
+    (by_boolean_index, [0.0, 1.0], [0, 1], [1, 1]),
     (in_the_unit_interval, [1.0, 0.5], [0, 1], [1, 1]),
     (lambda x: np.sort(x) * [1, 2, 3], [1.0, 0.5, 1.0], [2, 1, 2], [3, 1, 3]),
     (np.median, [1.0, 2.0, 1.0, 3.0], [0, 0.5, 0, 0], [0.5, 0.5, 0.5, 0]),

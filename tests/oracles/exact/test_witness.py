@@ -202,7 +202,8 @@ def capped(x):
 def written(function, rule, truth, at=X, recorded=None, **named):
     """What is said of NumPy code that is recorded again where it goes another way."""
 
-    def again(which, numbers):
+    def again(moved):
+        ((which, numbers),) = moved.items()
         assert which == 0
         if recorded is not None:
             recorded.append(float(numbers[0]))
@@ -253,7 +254,7 @@ def test_what_stays_is_not_recorded_again():
     added = [*here.program.equations, stays.builder.definitions[stays]]
     program = replace(here.program, equations=added, outputs=(stays,))
 
-    def again(which, numbers):
+    def again(moved):
         raise AssertionError("it is not asked")
 
     assert sides_with_rule(program, here.values, [CT], 0, (0,), arb(9), arb(0.74), 20.0, again=again) == ""

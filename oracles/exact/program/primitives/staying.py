@@ -216,13 +216,14 @@ def _at_most(own: Var) -> Array:
     while waiting:
         v = waiting[-1]
         made, value = v.builder.definitions.get(v), v.builder.known(v)
-        if made is None or value is not None or made.primitive.name not in JOINED:
+        name = made.primitive.name if made else ""
+        if made is None or value is not None or name not in JOINED:
             known[v] = np.ones(v.shape, bool) if value is None else value
         elif v not in known:
             if missing := [w for w in made.operands if w not in known]:
                 waiting += missing
                 continue
-            known[v] = np.asarray(JOINED[made.primitive.name](*(known[w] for w in made.operands)))
+            known[v] = np.asarray(JOINED[name](*(known[w] for w in made.operands)))
         waiting.pop()
     return known[own]
 
