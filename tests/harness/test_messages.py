@@ -100,16 +100,11 @@ def test_numbers_where_an_array_is_meant_are_said():
 
 def test_a_gradient_without_a_place_for_the_cotangent_is_said():
     with pytest.raises(
-        ValueError, match=r"vjp is called as <lambda>\(cotangent, x\), and it takes \(y\): .*grad="
+        ValueError, match=r"vjp is called as <lambda>\(cotangent, x\), and it takes \(y\); .*grad="
     ):
         harness.check_gradient(negated, (X,), vjp=lambda y: -y)
     with pytest.raises(ValueError, match=r"grad is called as <lambda>\(x\), and it takes \(g, y\): .*vjp="):
         harness.check_gradient(lambda x: np.sum(x), (X,), grad=lambda g, y: g)
-
-
-def test_what_the_function_is_accused_of_has_its_name():
-    found = harness.check_gradient(lambda x: None, (X,), vjp=negated)
-    assert str(found).startswith("<lambda> [seed 0]: unsupported\n  the function returns NoneType")
 
 
 class Doubled(torch.autograd.Function):

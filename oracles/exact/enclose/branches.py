@@ -16,7 +16,6 @@ point alone (`if x == 0:`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -31,6 +30,7 @@ from oracles.exact.enclose.witness import Again
 from oracles.exact.program.balls import OPEN, each, exact, precision
 from oracles.exact.program.errors import ExactError, Turned, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
+from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.program import Array, Equation, Program, Var
 
 DRAWS = 2  # of rays for each element; two elements that are tied are told from two that are not by more
@@ -38,7 +38,8 @@ MORE_DRAWS = 6
 TIED = 32  # elements at edges that are looked at together
 KNOWN = 2  # sides that are asked first whether they are a ray's
 NUDGES = (30, 8)  # bits: how much less than a number, or than the least of them, it is moved to be recorded
-FURTHER = 50  # bits by which a value or a slope may change faster than the distance does
+FURTHER = 50  # bits by which a slope may change faster than the distance does
+CLOSER = 50  # bits by which a value comes closer at the least, where the distance is 2^300 times smaller
 SPARE = 6  # of a format's digits a nudge leaves so many
 AROUND = 200  # bits: how near to the point a question is that may be answered otherwise there
 LARGEST = 2.0**18  # operations of the function: more would take half a minute
@@ -78,10 +79,11 @@ class Sides:
         self._again, self._derive, self._wrt, self._work = again, derive, wrt, work
         self._values, self._inputs = values, [*values, *directions]
         self._bits, self._edge, self._alone = bits, edge, alone
-        self._here = flat(evaluate(function, values, bits, work, at_point=True))
+        self._here = flat(evaluate(function, values, self._wide, work, at_point=True))
+        if not all(ball.is_finite() for ball in self._here):
+            raise edge
         self._known = [(function, derive(function, wrt))]
-        self._questions = _questions(function)
-        self._otherwise = {key: np.zeros(np.shape(own), bool) for key, own in self._questions.items()}
+        self._asked = [_Asked(function)]
         self._at_edges = 0
         self._draws, self._drawn = 0, list[list[Array]]()
 
@@ -95,7 +97,9 @@ class Sides:
         found = [self._hull(part) for part in zip(*along, strict=True)]
         if not (self._alone or all(map(self._holds, found, self._as_here()))):
             raise self._edge
-        if any((open_ & ~self._otherwise[key]).any() for key, open_ in self._open()):
+        structures = list(self._structures())
+        # Of what is asked beyond a branch at one point alone, that point may be the only other answer.
+        if not all(map(self._is_answered, structures[:1] if self._alone else structures)):
             raise self._edge
         return found
 
@@ -130,21 +134,27 @@ class Sides:
         return self._drawn
 
     def _slopes_at(self, near: Sequence[Array], far: Sequence[Array]) -> list[Array]:
-        close = far[: len(self._values)]
-        for function, derivative in self._sides_at(close):
+        for function, derivative in self._sides_at(far[: len(self._values)]):
             try:
-                there = flat(evaluate(function, close, self._wide, self._work, at_point=True))
+                there = self._gaps(function, far, self._wide)
+                nearer = self._gaps(function, near, 2 * self._wide)
             except Turned:
                 continue
-            if len(there) != len(self._here):
-                raise self._edge
-            if not _meet(self._here, there, self._bits):
-                raise Undecided(JUMPS)
-            for key, own in _questions(function).items():
-                if key in self._questions:
-                    self._otherwise[key] |= np.asarray(own != self._questions[key])
+            with precision(self._bits):
+                closer = arb(2) ** -CLOSER
+                if not all(gap <= closer * other for gap, other in zip(nearer, there, strict=True)):
+                    raise Undecided(JUMPS)
+            self._asked.append(_Asked(function))
             return self._limits(derivative, near, far)
         raise self._edge
+
+    def _gaps(self, function: Program, close: Sequence[Array], bits: int) -> list[arb]:
+        """How far a function is from its values here; more than the balls are known for nothing."""
+        there = flat(evaluate(function, close[: len(self._values)], bits, self._work, at_point=True))
+        if len(there) != len(self._here):
+            raise self._edge
+        with precision(bits):
+            return [abs(a - b).upper() for a, b in zip(self._here, there, strict=True)]
 
     @property
     def _wide(self) -> int:
@@ -211,9 +221,31 @@ class Sides:
                 return values if all(a != b for a, b in zip(first[::2], first[1::2], strict=True)) else []
         return values if len(values) == 1 else []
 
-    def _open(self) -> Iterator[tuple[Any, Array]]:
-        """Of each question of the code where it may be answered otherwise beside the point."""
-        function, _ = self._known[0]
+    def _structures(self) -> Iterator[list[_Asked]]:
+        """The programs, those together that ask the same questions at the same places."""
+        found: dict[Any, list[_Asked]] = {}
+        for one in self._asked:
+            found.setdefault(one.places, []).append(one)
+        yield from found.values()
+
+    def _is_answered(self, alike: list[_Asked]) -> bool:
+        """Whether each question that is open at the point is answered otherwise on some ray.
+
+        Another program's answers count up to the first that differs: after it the questions may be others.
+        """
+        first = alike[0]
+        otherwise = [np.zeros(np.shape(answer), bool) for answer in first.answers]
+        for one in alike:
+            for k, answer in enumerate(one.answers):
+                otherwise[k] = otherwise[k] | np.asarray(answer != first.answers[k])
+            for other in (other for other in self._asked if other.places != first.places):
+                at = one.first_difference(other)
+                if at is not None:
+                    otherwise[at] = otherwise[at] | np.asarray(other.answers[at] != first.answers[at])
+        return not any((own & ~seen).any() for own, seen in zip(self._open(first), otherwise, strict=True))
+
+    def _open(self, asked: _Asked) -> Iterator[Array]:
+        """Of each question where it may be answered otherwise beside the point."""
         with precision(self._bits):
             around = [
                 each(lambda b: b + arb(0, arb(2) ** -AROUND * max(abs(b), arb(1), key=float)), exact(x))
@@ -225,36 +257,50 @@ class Sides:
         def watch(equation: Equation, operands: Any, result: Array) -> None:
             answers[equation.output] = result
 
-        unguarded = Program(function.inputs, function.equations, ())
         with suppress(Undecided):  # what comes after it may be anything
-            evaluate(unguarded, around, self._bits, self._work, watch)
-        for key, (guard, _) in zip(self._questions, function.guards, strict=True):
-            answer = answers.get(guard)
+            evaluate(asked.unguarded, around, self._bits, self._work, watch)
+        for question in asked.questions:
+            answer = answers.get(question)
             if answer is None:
-                yield key, np.ones(guard.shape, bool)
-            elif answer.dtype == OPEN:
-                yield key, answer == 0.5
+                yield np.ones(question.shape, bool)
+            else:
+                yield answer == 0.5 if answer.dtype == OPEN else np.zeros(question.shape, bool)
 
 
-def _questions(function: Program) -> dict[Any, Array]:
-    """What the code asks, by its place and how often it was asked there, and the answers."""
-    origins = {e.output: e.origin for e in function.equations}
-    asked = Counter[Any]()
-    found: dict[Any, Array] = {}
-    for guard, answer in function.guards:
-        origin = origins.get(guard)
-        place = origin and origin.place
-        asked[place, guard.shape] += 1
-        found[place, guard.shape, asked[place, guard.shape]] = np.asarray(answer)
-    return found
+class _Asked:
+    """What a program asks, in turn.
 
+    Attributes:
+        questions: The values that decide.
+        answers: What they were where the program was recorded.
+        places: Where in the code each of them is asked.
+        unguarded: What computes the questions.
+    """
 
-def _meet(here: Sequence[arb], there: Sequence[arb], bits: int) -> bool:
-    """Whether a function has the same value here and close by."""
-    near = arb(2) ** -(DISTANCE_BITS - FURTHER)
-    with precision(bits):
-        pairs = zip(here, there, strict=True)
-        return all((gap := abs(a - b)) < near or gap < arb(2) ** -(bits // 2) * abs(a) for a, b in pairs)
+    def __init__(self, function: Program) -> None:
+        made = {e.output: e for e in function.equations}
+        used = {v for e in function.equations for v in e.operands}
+        # The number of a branch (`cond`, `switch`) stands for the truth that it is made of.
+        of_truths = (
+            e for e in function.equations if e.primitive is convert_ and e.operands[0].dtype == "bool"
+        )
+        numbers = {e.output: e.operands[0] for e in of_truths if e.output not in used}
+        self.questions = [numbers.get(v, v) for v, _ in function.guards]
+        self.answers = [np.asarray(answer) for _, answer in function.guards]
+        origins = [made[v].origin if v in made else None for v, _ in function.guards]
+        shapes = [v.shape for v, _ in function.guards]
+        self.places = tuple((o and o.place, shape) for o, shape in zip(origins, shapes, strict=True))
+        kept = [e for e in function.equations if e.output not in numbers]
+        self.unguarded = Program(function.inputs, kept, ())
+
+    def first_difference(self, other: _Asked) -> int | None:
+        """The first question that another program answers otherwise; None if they part before one."""
+        for k, (place, elsewhere) in enumerate(zip(self.places, other.places, strict=False)):
+            if place != elsewhere:
+                return None
+            if not np.array_equal(self.answers[k], other.answers[k]):
+                return k
+        return None
 
 
 def _nudged(x: Array, close: Array, nudge: int) -> Array:

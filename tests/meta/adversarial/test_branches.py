@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -173,11 +175,51 @@ def least_above_0(x):
     return least if least > 0 else 0 * least
 
 
+def least_if_all_are_above_0(x):
+    """The side that no ray sees lies behind other questions."""
+    return x.min() if all(v > 0 for v in x) else 0 * x[0]
+
+
+def positive(v):
+    return v > 0
+
+
+def least_is_asked_where_another_is(x):
+    """On some rays the second question at that line is another one, and answered otherwise."""
+    s = 0 * x[0]
+    if positive(x[0]) and positive(1 + x[1]):
+        s = s + x[0]
+    least = x.min()
+    return s + least if positive(least) else s
+
+
 @pytest.mark.parametrize("size", [3, 5, 7, 9])
-def test_a_slope_of_a_side_that_no_ray_sees_is_not_wrong(size):
+@pytest.mark.parametrize(
+    "function", [least_above_0, least_if_all_are_above_0, least_is_asked_where_another_is]
+)
+def test_a_slope_of_a_side_that_no_ray_sees_is_not_wrong(function, size):
     first = np.arange(size) == 0
-    found = check_gradient(least_above_0, (np.zeros(size),), grad=lambda x: 1.0 * first, probes=False)
+    found = check_gradient(function, (np.zeros(size),), grad=lambda x: 1.0 * first, probes=False)
     assert found.verdict == "undecided"
+
+
+@pytest.mark.parametrize("at", [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "convention"), (20, "wrong")])
+def test_branches_of_jax_have_both_sides(at, factor, verdict):
+    @jax.custom_vjp
+    def leaky(x):
+        return jnp.stack([jax.lax.cond(v > 0, lambda v: v, lambda v: 0.1 * v, v) for v in x])
+
+    leaky.defvjp(lambda x: (leaky(x), x), lambda x, g: (factor * g * jnp.where(x > 0, 1, 0.1),))
+    found = check_gradient(leaky, (jnp.array(at),), probes=False)
+    assert found.verdict == verdict
+
+
+def test_a_value_that_moves_fast_beside_the_point_does_not_jump():
+    found = check_gradient(
+        lambda x: 1e16 * x if x > 0 else 0 * x, (ZEROS[0],), grad=lambda x: 1e16, probes=False
+    )
+    assert found.verdict == "convention"
 
 
 def test_a_large_program_is_left_open_at_once(monkeypatch):
@@ -188,7 +230,7 @@ def test_a_large_program_is_left_open_at_once(monkeypatch):
 @pytest.mark.parametrize(
     ("function", "x", "said"),
     [
-        (lambda x: 1e-23 * x if x > 0 else 1e-23 * x - 1e-23, np.array(0.0), "what is differentiated jumps"),
+        (lambda x: 1e-90 * x if x > 0 else 1e-90 * x - 1e-90, np.array(0.0), "what is differentiated jumps"),
         (lambda x: x if x > 0 else x + 1, np.array(0.0), "what is differentiated jumps"),
         (lambda x: x[x > 0], WHOLE, "another branch is taken"),
         (largest_in_a_loop, np.ones(5), "another branch is taken"),  # nobody knows all five sides
