@@ -19,6 +19,7 @@ from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
 
@@ -201,7 +202,7 @@ def _overflown(true: Enclosure, value: Array) -> NDArray[np.bool_]:
 
 
 def _first(where: Array) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argwhere(where)[0])
+    return first_true(where)
 
 
 def _widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable
@@ -199,6 +200,6 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
         return _other_functions(written, question, posed)
     said = []
     for e, t, agrees in zip(found, true, compared.agrees, strict=True):
-        at = None if agrees.all() else tuple(int(i) for i in np.argwhere(~agrees)[0])
+        at = None if agrees.all() else first_true(~agrees)
         said.append("" if at is None else f"another function: {e.shown(at)} instead of {t.shown(at)} at {at}")
     return said

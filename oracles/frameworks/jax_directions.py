@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 Function = Callable[..., Any]
+FLOATS = (float, complex)  # of Python's
 
 
 def with_floats_as_arrays(args: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -19,16 +20,14 @@ def with_floats_as_arrays(args: Sequence[Any]) -> tuple[Any, ...] | None:
     floats, or no arrays.
     """
     leaves = jax.tree.leaves(tuple(args))
-    floats = [leaf for leaf in leaves if type(leaf) in (float, complex)]
-    beside = [
-        d for leaf in leaves if type(leaf) not in (float, complex) if _is_inexact(d := jnp.result_type(leaf))
-    ]
-    if not (floats and beside):
+    arrays = [leaf for leaf in leaves if type(leaf) not in FLOATS]
+    beside = list(filter(_is_inexact, map(jnp.result_type, arrays)))
+    if len(arrays) == len(leaves) or not beside:
         return None
     kind = jnp.promote_types(jnp.result_type(*beside), jnp.float32)
 
     def as_array(leaf: Any) -> Any:
-        return jnp.asarray(leaf, jnp.result_type(kind, leaf)) if type(leaf) in (float, complex) else leaf
+        return jnp.asarray(leaf, jnp.result_type(kind, leaf)) if type(leaf) in FLOATS else leaf
 
     found: tuple[Any, ...] = jax.tree.map(as_array, tuple(args))
     return found

@@ -97,7 +97,7 @@ class Sides:
         found = [self._hull(part) for part in zip(*along, strict=True)]
         if not (self._alone or all(map(self._holds, found, self._as_here()))):
             raise self._edge
-        structures = list(self._structures())
+        structures = self._structures()
         # Of what is asked beyond a branch at one point alone, that point may be the only other answer.
         if not all(map(self._is_answered, structures[:1] if self._alone else structures)):
             raise self._edge
@@ -149,7 +149,7 @@ class Sides:
         raise self._edge
 
     def _gaps(self, function: Program, close: Sequence[Array], bits: int) -> list[arb]:
-        """How far a function is from its values here; more than the balls are known for nothing."""
+        """How far a function is, at the most, from its values here."""
         there = flat(evaluate(function, close[: len(self._values)], bits, self._work, at_point=True))
         if len(there) != len(self._here):
             raise self._edge
@@ -221,12 +221,12 @@ class Sides:
                 return values if all(a != b for a, b in zip(first[::2], first[1::2], strict=True)) else []
         return values if len(values) == 1 else []
 
-    def _structures(self) -> Iterator[list[_Asked]]:
+    def _structures(self) -> list[list[_Asked]]:
         """The programs, those together that ask the same questions at the same places."""
         found: dict[Any, list[_Asked]] = {}
         for one in self._asked:
             found.setdefault(one.places, []).append(one)
-        yield from found.values()
+        return list(found.values())
 
     def _is_answered(self, alike: list[_Asked]) -> bool:
         """Whether each question that is open at the point is answered otherwise on some ray.
