@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any
 
 from harness.answers import answer_beside, shown_away
-from harness.proof.answer import GIVEN
 from harness.proof.question import Answer, Probe, Question
+from harness.proof.sight import GIVEN
 from harness.result import Result
 from harness.subject.by_hand import WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Function

@@ -14,8 +14,9 @@ from harness.atlas.clock import time_ratio
 from harness.atlas.filled import Filled, Size, asked_filled
 from harness.atlas.guard import ending_after
 from harness.page.elements import Elements, elements, of_value
-from harness.proof.answer import Sight, answer
+from harness.proof.answer import answer
 from harness.proof.question import Question
+from harness.proof.sight import Sight
 from harness.proof.truth import recorded
 from harness.subject.derivative import Array
 from harness.subject.target import Target

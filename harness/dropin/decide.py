@@ -14,7 +14,7 @@ from harness.dropin.configuration import say, settings
 from harness.dropin.kept import keep
 from harness.dropin.originals import Outcome
 from harness.dropin.proofs import unheard
-from harness.proof.answer import FAULTY, blaming
+from harness.proof.own_parts import FAULTY, blaming
 from harness.result import Result
 from harness.verdicts import Verdict
 from oracles.exact.program.errors import ExactError, first_line

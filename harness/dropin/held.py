@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.answer import GIVEN, Sight
 from harness.proof.evidence import distance
+from harness.proof.sight import GIVEN, Sight
 from harness.result import Result
 from harness.subject.names import place_of
 from oracles.exact.enclose.enclosure import Enclosure

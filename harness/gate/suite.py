@@ -18,8 +18,8 @@ import msgspec
 from harness.dropin.made import Made
 from harness.gate.finding import Finding, Kind, ratio_of
 from harness.gate.words import CONCLUSIONS, Words
-from harness.proof.answer import GIVEN
 from harness.proof.question import Part
+from harness.proof.sight import GIVEN
 from harness.result import Result
 from harness.runs.failure import label, numbers_of
 from harness.runs.record import Record, Row, whereabouts

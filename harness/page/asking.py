@@ -12,7 +12,8 @@ import numpy as np
 from harness.page.axis import places
 from harness.page.elements import COLUMNS as OF_ELEMENT
 from harness.page.elements import elements, of_value
-from harness.proof.answer import Sight, answer
+from harness.proof.answer import answer
+from harness.proof.sight import Sight
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs

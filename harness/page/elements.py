@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.answer import Sight
 from harness.proof.evidence import TABLE, Allowed, Evidence, decide, facts, reach
 from harness.proof.program import evidence_of
+from harness.proof.sight import Sight
 from harness.proof.tied import bound_of
 from harness.subject.derivative import Array
 from harness.verdicts import Verdict

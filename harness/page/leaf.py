@@ -9,8 +9,8 @@ from harness.page.elements import elements, rounded
 from harness.page.source import source
 from harness.page.sweep import WORK, sweep
 from harness.page.tensor import tensor
-from harness.proof.answer import Sight
 from harness.proof.question import Part
+from harness.proof.sight import Sight
 from harness.verdicts import Outcome, Verdict
 from oracles.exact.program.formats import FORMATS, format_of
 

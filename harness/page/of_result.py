@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from harness.page.document import Document
 from harness.page.leaf import Leaves, grow, pictures, row
-from harness.proof.answer import GIVEN, Sight
 from harness.proof.evidence import Allowed
 from harness.proof.question import Part
+from harness.proof.sight import GIVEN, Sight
 from harness.subject.tested import Tested
 from harness.verdicts import Verdict
 

@@ -11,8 +11,8 @@ from harness.page.of_result import Found
 from harness.page.pictures import over
 from harness.page.sweep import sweep
 from harness.page.tensor import CELL, tensor
-from harness.proof.answer import GIVEN, Sight
 from harness.proof.question import Part
+from harness.proof.sight import GIVEN, Sight
 from harness.verdicts import badness_key
 
 KINDS = ("input", "tensor", "points")

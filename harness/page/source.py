@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.answer import Sight
+from harness.proof.sight import Sight
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import FORMATS
 from oracles.exact.program.indices import unraveled

@@ -17,7 +17,7 @@ import numpy as np
 from harness.page.asking import COLUMNS, Asking, Numbers, Point, is_elementwise, placed
 from harness.page.axis import between, ordinals, spread
 from harness.page.elements import elements
-from harness.proof.answer import Sight
+from harness.proof.sight import Sight
 from harness.subject.state import leaving_no_trace
 from harness.subject.tested import Tested
 from oracles.exact.from_numpy.chance import seeded_chance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.proof.evidence import Evidence
 from harness.proof.judge import judge_each
-from harness.proof.question import Answer, Question, UnderTest
+from harness.proof.question import Ask, Question
 from harness.proof.tied import bound_of
 from harness.proof.truth import pose
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dtype_named
@@ -27,7 +27,6 @@ from oracles.exact_oracle import BITS
 from oracles.frameworks.calls import Call
 from oracles.frameworks.framework import framework as framework_named
 
-Ask = Callable[[Question, UnderTest, Sequence[Array]], Answer]
 PUSHFORWARD = Derivative((FORWARD,))
 
 

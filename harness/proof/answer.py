@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
-from harness.proof.judge import Judgement
 from harness.proof.nearly_symmetric import as_if_symmetric
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.one_triangle import as_symmetric
-from harness.proof.probed import ignoring, probed
+from harness.proof.own_parts import as_judged, judged, whose, with_reasons
+from harness.proof.probed import probed
 from harness.proof.probes import Differing, differing
-from harness.proof.program import EXCUSABLE, Examined, examine_derivative, verdicts, worst
-from harness.proof.question import Answer, Blame, Part, Question, UnderTest, ValueRule
+from harness.proof.program import Examined, examine_derivative
+from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
+from harness.proof.sight import GIVEN, Sight
 from harness.proof.tied import has_shapes
 from harness.proof.truth import Posed, pose
 from harness.proof.unheld import as_unheld
@@ -28,17 +27,12 @@ from harness.subject.complex_pairs import shape_of
 from harness.subject.derivative import GRADIENT, REVERSE, Array
 from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
-from harness.verdicts import RIGHT, Standing, Verdict
+from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program.errors import ExactError
-from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import shown
+from oracles.frameworks.framework import Subject
 
-GIVEN = "given"  # the point that was asked for
-BEYOND = (
-    "whose fault it is cannot be told: above order 1 only a function that is one call of a library's, with "
-    "no rule of yours, is checked alone"
-)
 ATTACHED = (
     "a custom function gives a gradient to what is computed under no_grad, or detached: it is compared with "
     "the derivative of that, since held fixed it would have none"
@@ -46,37 +40,6 @@ ATTACHED = (
 CUT = "the function may cut it off (detach, no_grad, numpy())"
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
 UNEQUAL = (Verdict.WRONG, Verdict.MISCOMPUTED)
-FAULTY = frozenset(verdict for verdict in Verdict if verdict.standing is Standing.FAULTY)
-
-_blamed: ContextVar[frozenset[Verdict]] = ContextVar("blamed", default=FAULTY)
-
-
-@contextmanager
-def blaming(verdicts: Iterable[Verdict]) -> Iterator[None]:
-    """Inside it is asked of these verdicts alone whose fault they are: that takes several checks."""
-    token = _blamed.set(frozenset(verdicts))
-    try:
-        yield
-    finally:
-        _blamed.reset(token)
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """All that a derivative was judged by at one point, for who wants to look at every element of it.
-
-    Attributes:
-        question, tested: What was asked, and of what.
-        posed, examined, seen: The truth, the program, and what ran.
-        name: Of the point.
-    """
-
-    question: Question
-    tested: UnderTest
-    posed: Posed
-    examined: Examined
-    seen: Observed
-    name: str
 
 
 def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str = GIVEN) -> Answer:
@@ -136,142 +99,112 @@ def answered(
         examined_if: E and B, of a derivative that writes into its inputs (True) or leaves them alone.
         name: Of the point.
     """
-    subject, near = tested.subject(), list[Part]()
+    subject = tested.subject()
     as_given = tested.target.results.as_given if name == GIVEN and isinstance(tested, Tested) else ()
-    if question.value is ValueRule.NEAR:
-        value = subject.fetch_value(subject.value(*(subject.load(a.copy("K")) for a in posed.inputs)))
-        near = near_parts(question, posed, value, name)
-        if any(part.verdict is Verdict.WRONG for part in near):
-            return Answer(tuple(near))
-        if as_given and not same(as_given, value):
-            other = [p for p in near_parts(question, posed, as_given, name) if p.verdict is Verdict.WRONG]
-            if other:  # and its copies, which are compared, are another function
-                why = f"value: {AS_GIVEN}{other[0].diagnosis}"
-                return Answer((replace(other[0], verdict=Verdict.UNDECIDED, diagnosis=why),))
+    near = _near_values(question, subject, posed, as_given, name)
+    if any(part.verdict in {Verdict.WRONG, Verdict.UNDECIDED} for part in near):
+        return Answer(tuple(near))
     seen = observe(
         subject, posed.inputs, posed.directions, posed.labels, posed.expected,
         question.thorough and not question.probes, question.linear,
         partial(has_shapes, posed.forward) if question.value is ValueRule.NOTED else None,
     )  # fmt: skip
     if seen.misfits:
-        of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
-        own = _misfits(seen, posed, name, tested)
-        own = _beside_misfits(question, tested, posed, own, name)
-        whole = [misfit.text for misfit in seen.misfits if not misfit.part]
-        return Answer((*own, *of_value), (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
+        return _misfitting(question, tested, posed, seen, near, name)
     runs: list[Differing] = []
     if question.probes and isinstance(tested, Tested) and not seen.faults:
         runs = differing(question, tested, posed, seen)
-    examined = examined_if(bool(seen.faults))
-    examined = examined.of_what_ran(
+    examined = examined_if(bool(seen.faults)).of_what_ran(
         seen, lambda: Loaded.of(subject, posed.inputs, posed.directions).gradient()
     )
     bounds = examined.results if question.is_plain else None  # what spec= names has others
     of_value = near or value_parts(
         question, posed, seen, examined.value, tested.rounding, name, bounds, as_given
     )
-    said = [examined.note] if examined.note else []
-    notes = (*seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed))
-    if REVERSE in question.derivative.steps:
-        notes = (*notes, *held_gradients(posed.forward.program, posed.true.wrt))
-    judge = partial(_judged, question, examined=examined, seen=seen, name=name)
-    own = judge(posed, reasons=False)
-    if any(p.verdict in EXCUSABLE for p in own):
-        posed = replace(posed, true=posed.true.fully())  # as they were judged
-    if any(p.verdict is Verdict.IMPRECISE and p.examined for p in own):
-        from harness.proof.constants import explained
-
-        own, said = explained(question, posed, own, partial(judge, reasons=False))
-        notes = (*notes, *said)
-    if any(p.verdict not in RIGHT for p in own):  # to know why takes longer than to know that
-        notes = (*notes, *posed.forward.notes)
-        own = [
-            p if p.verdict in RIGHT else told for p, told in zip(own, judge(posed, reasons=True), strict=True)
-        ]
-    fault = whose(question, tested, posed, examined, [p.judgement for p in own if p.judgement])
-    loses = any(p.verdict in {Verdict.IMPRECISE, Verdict.MISCOMPUTED} & _blamed.get() for p in own)
-    if loses and fault is None and question.blames and len(question.derivative.steps) > 1:
-        notes = (*notes, BEYOND)
-    own = [
-        replace(p, blame=fault, guilty=_guilty(p, fault, tested, posed))
-        if p.verdict.standing is Standing.FAULTY
-        else p
-        for p in own
-    ]
-    if examined.opaque and (ignored := ignoring(runs, posed, seen)):
-        own = [
-            replace(p, diagnosis=f"{ignored}; {p.diagnosis}") if p.verdict.standing is Standing.FAULTY else p
-            for p in own
-        ]
-    if name != GIVEN:
-        own = _beside_their_rows(question, posed, seen, own)
-    judged = [*own, *of_value]
-    elsewhere = [p for p in of_value if p.verdict is Verdict.UNDECIDED and not p.remark]
-    if elsewhere:  # what was proven is of another program than what ran
-        why = elsewhere[0].diagnosis
-        judged = [
-            replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None, guilty=None) for p in judged
-        ]
-    holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in judged)
-    is_imprecise = any(p.verdict is Verdict.IMPRECISE for p in own)
-    for one in runs:
-        if holds or one.probe is None:
-            found, more = probed(one, question, posed, examined, seen, name, whose, is_imprecise)
-            judged, notes = [*judged, *found], (*notes, *more)
-    is_right = all(p.verdict in RIGHT for p in own)
-    notes = (*notes, *(unread(question, tested, posed, examined) if is_right and name == GIVEN else ()))
-    notes = tuple(dict.fromkeys(notes))
-    load = None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions)
     sight = Sight(question, tested, posed, examined, seen, name)
+    first = judged(sight, reasons=False)
+    sight = as_judged(sight, first)
+    own, said = with_reasons(sight, first, runs, answer)
+    parts = _unless_elsewhere([*own, *of_value])
+    found, more = _of_probes(sight, own, parts, runs)
+    is_right = all(p.verdict in RIGHT for p in own)
+    unused = unread(question, tested, posed, examined) if is_right and name == GIVEN else ()
+    notes = (*_notes(sight), *said, *more, *unused)
     return Answer(
-        tuple(judged),
+        (*parts, *found),
         seen.faults,
-        notes,
+        tuple(dict.fromkeys(notes)),
         seen.first_call_time_s,
         _hidden(question, posed),
-        tuple(name for (name, _), e in zip(posed.expected, posed.true.enclosures, strict=True) if e.is_zero),
+        tuple(of for (of, _), e in zip(posed.expected, posed.true.enclosures, strict=True) if e.is_zero),
         hiding(question, tested, posed, examined) if is_right else {},
-        load,
+        None if seen.faults else partial(Loaded.of, subject, posed.inputs, posed.directions),
         sight,
     )
 
 
-def whose(
-    question: Question, tested: UnderTest, posed: Posed, examined: Examined, found: Sequence[Judgement]
-) -> Blame | None:
-    """Whose fault it is that parts of a derivative are not right; None where they are, or nobody can tell."""
-    if not question.blames or all(j.verdict not in _blamed.get() for j in found):
-        return None
-    from harness.proof.blame import blame
+def _near_values(
+    question: Question, subject: Subject, posed: Posed, as_given: Sequence[Array], name: str
+) -> list[Part]:
+    """Beside what spec= names: whether the function is that, or near it; else nothing.
 
-    return blame(question, tested, posed, examined, found, answer)
-
-
-def _guilty(part: Part, fault: Blame | None, tested: UnderTest, posed: Posed) -> Origin | None:
-    """Where to look: at the operation of the diagnosis, or of who is to be blamed; else at the rule by hand.
-
-    A wrong formula that is written nowhere but on the forward's lines (JAX gives a rule's operations the line
-    that calls the function) is the rule's.
+    Where it is another function on the arrays as they were given, so is what it would be compared as: copies.
     """
-    found, home = part.guilty or (fault.operation if fault else None), tested.home
-    if found is None or home is None or part.verdict is not Verdict.WRONG:
-        return found or home
-    forward = {e.origin.place for e in posed.forward.program.equations if e.origin}
-    return home if found.place in forward else found
+    if question.value is not ValueRule.NEAR:
+        return []
+    value = subject.fetch_value(subject.value(*(subject.load(a.copy("K")) for a in posed.inputs)))
+    near = near_parts(question, posed, value, name)
+    if any(part.verdict is Verdict.WRONG for part in near) or not as_given or same(as_given, value):
+        return near
+    for part in near_parts(question, posed, as_given, name):
+        if part.verdict is Verdict.WRONG:
+            why = f"value: {AS_GIVEN}{part.diagnosis}"
+            return [replace(part, verdict=Verdict.UNDECIDED, diagnosis=why)]
+    return near
 
 
-def _beside_their_rows(question: Question, posed: Posed, seen: Observed, parts: Sequence[Part]) -> list[Part]:
-    """The parts, the imprecise ones with whether that is nothing beside its row."""
-    if all(part.verdict is not Verdict.IMPRECISE for part in parts):
-        return list(parts)
-    from harness.proof.negligible import is_negligible
+def _misfitting(
+    question: Question, tested: UnderTest, posed: Posed, seen: Observed, near: list[Part], name: str
+) -> Answer:
+    """Of results that are no gradient, by their number, shape or dtype."""
+    of_value = near or value_parts(question, posed, seen, None, tested.rounding, name)
+    own = _misfits(seen, posed, name, tested)
+    own = _beside_misfits(question, tested, posed, own, name)
+    whole = [misfit.text for misfit in seen.misfits if not misfit.part]
+    return Answer((*own, *of_value), (*whole, *seen.faults), seen.notes, seen.first_call_time_s)
 
-    return [
-        replace(
-            p, negligible=p.verdict is Verdict.IMPRECISE and is_negligible(posed, seen, k, question.allowed)
-        )
-        for k, p in enumerate(parts)
-    ]
+
+def _unless_elsewhere(parts: list[Part]) -> list[Part]:
+    """The parts; nothing is known of them where what was proven is of another program than what ran."""
+    elsewhere = [p for p in parts if p.of_value and p.verdict is Verdict.UNDECIDED and not p.remark]
+    if not elsewhere:
+        return parts
+    why = elsewhere[0].diagnosis
+    return [replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None, guilty=None) for p in parts]
+
+
+def _of_probes(
+    sight: Sight, own: Sequence[Part], parts: Sequence[Part], runs: Sequence[Differing]
+) -> tuple[list[Part], list[str]]:
+    """What the probes found, and what is worth saying of it; of a wrong gradient only that runs differ."""
+    holds = all(p.verdict in {*RIGHT, Verdict.IMPRECISE} or p.of_value for p in parts)
+    is_imprecise = any(p.verdict is Verdict.IMPRECISE for p in own)
+    found, notes = list[Part](), list[str]()
+    for one in runs:
+        if holds or one.probe is None:
+            more, said = probed(one, sight, partial(whose, ask=answer), is_imprecise)
+            found, notes = [*found, *more], [*notes, *said]
+    return found, notes
+
+
+def _notes(sight: Sight) -> list[str]:
+    """What is worth saying of a derivative, right or not."""
+    posed, examined = sight.posed, sight.examined
+    said = [examined.note] if examined.note else []
+    notes = [*sight.seen.notes, *said, *examined.formula.notes, *_unused(posed), *_narrowed(posed)]
+    if REVERSE in sight.question.derivative.steps:
+        notes += held_gradients(posed.forward.program, posed.true.wrt)
+    return notes
 
 
 def _unused(posed: Posed) -> list[str]:
@@ -310,29 +243,6 @@ def _narrowed(posed: Posed) -> list[str]:
         f"the function casts to {narrow} on the way of {names}: its gradient is judged as one of that"
         for narrow, names in found.items()
     ]
-
-
-def _judged(
-    question: Question, posed: Posed, examined: Examined, seen: Observed, name: str, reasons: bool
-) -> list[Part]:
-    """Each part by the worst of its results: of the first run, run again, and with a scaled cotangent."""
-    found = []
-    for label, arrays in (("", seen.gradient.arrays), *seen.others):
-        computed = [a for a in arrays if a is not None]
-        each = verdicts(posed.true, examined, computed, question.allowed, reasons)
-        found.append([(label, judgement) for judgement in each])
-    parts = []
-    for (of, like), *results in zip(posed.expected, *found, strict=True):
-        judgement = worst(results)
-        shape, dtype = like.shape, like.dtype.name
-        near = examined.formula.near and judgement.verdict is Verdict.WRONG
-        parts.append(
-            Part(
-                name, of, judgement.verdict, judgement, judgement.diagnosis, dtype, shape,
-                examined=not examined.opaque, near=near, guilty=judgement.guilty,
-            )
-        )  # fmt: skip
-    return parts
 
 
 def _beside_misfits(

@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.proof.alone import PUSHFORWARD, Ask, Mending, is_faulty, is_of_another
+from harness.proof.alone import PUSHFORWARD, Mending, is_faulty, is_of_another
 from harness.proof.formula import Formula
 from harness.proof.judge import Judgement
 from harness.proof.program import Examined, verdicts
-from harness.proof.question import Blame, Question, UnderTest
+from harness.proof.question import Ask, Blame, Question, UnderTest
 from harness.proof.reports import report_on
 from harness.proof.truth import Posed
 from harness.subject.derivative import GRADIENT, Derivative

@@ -8,13 +8,15 @@ from functools import partial
 
 import numpy as np
 
+from harness.proof.accusation import IGNORES, ignores
 from harness.proof.cotangents import SCALES
-from harness.proof.formula import IGNORES, ignores
 from harness.proof.judge import Judgement
 from harness.proof.observe import Gradients, Loaded, Observed, same, spread, structure
-from harness.proof.probes import UNRUN, Differing, Raised
+from harness.proof.probes import Differing
 from harness.proof.program import Examined, examine_derivative, verdicts
+from harness.proof.pulls import UNRUN, Raised
 from harness.proof.question import Blame, Part, Question, UnderTest
+from harness.proof.sight import GIVEN, Sight
 from harness.proof.truth import Posed, Truth, pose
 from harness.subject.derivative import Array, levels_of
 from harness.verdicts import RIGHT, Verdict
@@ -25,28 +27,19 @@ Whose = Callable[[Question, UnderTest, Posed, Examined, Sequence[Judgement]], Bl
 OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
 
 
-def probed(
-    one: Differing,
-    question: Question,
-    posed: Posed,
-    examined: Examined,
-    seen: Observed,
-    point: str,
-    whose: Whose,
-    is_known: bool,
-) -> tuple[list[Part], list[str]]:
+def probed(one: Differing, sight: Sight, whose: Whose, is_known: bool) -> tuple[list[Part], list[str]]:
     """What is wrong with a run that gave other bits than the first, and what is worth saying of it.
 
     Args:
         one: The run.
-        question, posed, examined, seen: What was asked first, its truth, its program, and the first run.
-        point: The name of the point.
+        sight: What was asked first, and what that was judged by.
         whose: Tells whose fault it is.
         is_known: Whether it is known already that the gradient loses digits, and where.
     """
+    question, posed, seen = sight.question, sight.posed, sight.seen
     name = one.probe or "run again"
     said = (one.probe.words if one.probe else name) + (f", {one.which}" if one.which else "")
-    where = name if point == "given" else f"{point}, {name}"
+    where = name if sight.name == GIVEN else f"{sight.name}, {name}"
     notes = []
     if one.probe is None and not isinstance(one.found, Raised):
         notes.append(f"not reproducible: two runs differ by {spread(seen.gradient.arrays, one.found):.2g}")
@@ -71,7 +64,7 @@ def probed(
     if one.found is UNRUN and one.along is not None:
         return _by_its_formula(one, posed, one.along, said, where)
     try:
-        expected, each, program = _judgements(one, question, posed, examined, seen, is_known)
+        expected, each, program = _judgements(one, sight, is_known)
     except ExactError as reason:
         return [], [*notes, f"{said}: nothing is proven: {reason}"]
     parts, fault, open_ = [], None, dict[str, list[str]]()
@@ -131,13 +124,14 @@ def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:
 
 
 def _judgements(
-    one: Differing, question: Question, posed: Posed, examined: Examined, seen: Observed, is_known: bool
+    one: Differing, sight: Sight, is_known: bool
 ) -> tuple[Sequence[tuple[str, Array]], list[Judgement], tuple[Posed, Examined] | None]:
     """What the parts of the result should be, the verdict on each, and by which truth and program.
 
     Raises:
         Unsupported, Undecided: There is no truth, or no program, at that cotangent and in those arguments.
     """
+    question, posed, examined, seen = sight.question, sight.posed, sight.examined, sight.seen
 
     def judged(truth: Truth, program: Examined, gradients: Gradients) -> list[Judgement]:
         """With the reason, which takes long, where there is one and it is news."""

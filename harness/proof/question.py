@@ -296,3 +296,6 @@ class Answer:
     hiding: Mapping[int | Fixed, str] = field(default_factory=dict)
     load: Callable[[], Loaded] | None = None
     sight: Any = None
+
+
+Ask = Callable[[Question, UnderTest, Sequence[Array]], Answer]  # a question at a point

@@ -12,8 +12,8 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
+from harness.proof.apart import SMALL
 from harness.proof.evidence import distance
-from harness.proof.formula import SMALL
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure

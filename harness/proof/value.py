@@ -8,9 +8,9 @@ from functools import cache, partial
 
 import numpy as np
 
+from harness.proof.apart import SMALL
 from harness.proof.comparison import Comparison, evaluated_as_narrowly
 from harness.proof.evidence import Evidence, Mask
-from harness.proof.formula import SMALL
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import explain
 from harness.proof.observe import Observed

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.proof.answer import Sight
 from harness.proof.evidence import decide, facts
 from harness.proof.judge import SEVERITIES
 from harness.proof.program import evidence_of
 from harness.proof.question import Answer, Part
+from harness.proof.sight import Sight
 from harness.verdicts import Standing, Verdict
 
 WORST = len(Verdict)

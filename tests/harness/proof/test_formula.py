@@ -9,7 +9,8 @@ import torch
 
 import harness
 from harness.page.elements import elements
-from harness.proof.formula import SPEC, SURROGATE, compare
+from harness.proof.accusation import SPEC, SURROGATE
+from harness.proof.formula import compare
 from harness.proof.question import Question
 from harness.proof.truth import true_gradient
 from harness.verdicts import Verdict
