@@ -346,5 +346,6 @@ assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not r
 
 def _name(f: Function) -> str:
     owner = getattr(f, "__self__", None)
-    named = owner if isinstance(owner, type) else f  # the apply of an autograd.Function is its class
+    # The apply of an autograd.Function is its class, and an operator of `torch.library.custom_op` its code.
+    named = owner if isinstance(owner, type) else getattr(f, "_init_fn", f)
     return str(getattr(named, "__name__", "") or type(f).__name__)

@@ -34,6 +34,9 @@ def parameters_of(function: Function) -> list[str]:
     function = inspect.unwrap(function, stop=lambda one: hasattr(one, "argument_names"))
     if hasattr(function, "argument_names"):
         return list(function.argument_names)
+    overload = getattr(function, "_opoverload", getattr(function, "default", function))
+    if schema := getattr(overload, "_schema", None):  # an operator of torch's
+        return [argument.name for argument in schema.arguments]
     owner = getattr(function, "__self__", None)
     rule = isinstance(owner, type) and hasattr(owner, "setup_context")  # the apply of an autograd.Function
     told = owner.forward if rule else getattr(function, "forward", function)  # type: ignore[union-attr]

@@ -3,6 +3,7 @@
 import array
 import ctypes
 import ctypes.util
+import math
 import re
 
 import jax
@@ -206,9 +207,16 @@ class Opaque(torch.autograd.Function):
         return g * torch.cos(ctx.saved_tensors[0])
 
 
+def by_pointers(x, result):
+    """The sine, as compiled code would fill memory."""
+    from_, into = ((ctypes.c_double * t.numel()).from_address(t.data_ptr()) for t in (x, result))
+    into[:] = [math.sin(number) for number in from_]
+    return result
+
+
 LIBRARY = torch.library.Library("gradproof_tests", "DEF")  # `custom_op` does the same, and loads the compiler
 LIBRARY.define("sine(Tensor x) -> Tensor")
-LIBRARY.impl("sine", lambda x: torch.from_numpy(np.sin(x.numpy())), "CPU")
+LIBRARY.impl("sine", lambda x: by_pointers(x, torch.empty_like(x)), "CPU")
 
 
 class Custom(torch.autograd.Function):

@@ -1,5 +1,8 @@
 """Rules of the user's own: an operation is proven by what it is said to be, and a lie is found."""
 
+import ctypes
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -125,7 +128,10 @@ def operator():
 
     @torch.library.custom_op("gradprooftest::xsinh", mutates_args=())
     def xsinh(x: torch.Tensor, scale: float) -> torch.Tensor:
-        return torch.from_numpy(scale * x.detach().numpy() * np.sinh(x.detach().numpy()))
+        result = torch.empty_like(x)
+        from_, into = ((ctypes.c_double * x.numel()).from_address(t.data_ptr()) for t in (x, result))
+        into[:] = [scale * number * math.sinh(number) for number in from_]
+        return result
 
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
@@ -136,7 +142,7 @@ def operator():
         ctx.scale = inputs[1]
 
     xsinh.register_autograd(backward, setup_context=keep)
-    return torch.ops.gradprooftest.xsinh
+    return xsinh
 
 
 def test_an_operator_of_torch(operator):

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.forward_ad import _set_fwd_grad_enabled
 
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.program import functions as f
@@ -117,7 +118,8 @@ def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
         return False
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
-        with _included("AutogradFunctionality"), _included("AutogradOther"):  # this one is mkldnn's
+        keys = _included("AutogradFunctionality"), _included("AutogradOther")  # this one is mkldnn's
+        with keys[0], keys[1], _set_fwd_grad_enabled(False):  # forward mode needs more than these
             _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
     return _FOLLOWED[kind]
 

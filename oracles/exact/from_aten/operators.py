@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +12,8 @@ from torch import Tensor
 from oracles.exact.from_aten.call import STEPS, Rule, base_of
 from oracles.exact.from_aten.rules import RULES
 from oracles.exact.program.errors import Unsupported
+
+EXPLICIT = ("CompositeExplicitAutograd", "CompositeExplicitAutogradNonFunctional")  # one for all devices
 
 
 def is_step(func: Any, kwargs: Any, found: list[Tensor], in_place: bool) -> bool:
@@ -44,6 +48,20 @@ def missing_rule(func: Any) -> str:
     """What is said of an operator that has none."""
     name = str(func._schema.name).replace("::", ".")
     return f"{name} has no rule: say what it computes with gradproof.register_rule"
+
+
+def body_of(func: Any, tensors: list[Tensor]) -> Callable[..., Any] | None:
+    """The Python code of an operator that a user has added, where these tensors are; None if it has none.
+
+    `torch.library` keeps the names of what was added from Python: `custom_op`, or `Library.impl`.
+    """
+    namespace, name = func._schema.name.split("::")
+    overload = func._schema.overload_name
+    called = f"{namespace}/{name}.{overload}" if overload else f"{namespace}/{name}"
+    for key in (*{t.device.type.upper() for t in tensors}, *EXPLICIT):
+        if f"{called}/{key}" in torch.library._impls:
+            return partial(func._op_dk, getattr(torch._C.DispatchKey, key))
+    return None
 
 
 def padded(values: Any, count: int) -> list[Any]:

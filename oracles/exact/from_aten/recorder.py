@@ -40,7 +40,7 @@ from oracles.exact.from_aten.memory import (
     refuse_strange,
 )
 from oracles.exact.from_aten.mode import handed_on
-from oracles.exact.from_aten.operators import is_step, missing_rule, padded, plain_name, rule_of
+from oracles.exact.from_aten.operators import body_of, is_step, missing_rule, padded, plain_name, rule_of
 from oracles.exact.from_aten.rules.complex import of_complex
 from oracles.exact.from_aten.sparse import has_own_layout, is_sparse
 from oracles.exact.from_aten.watch import where
@@ -159,9 +159,11 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
         rule = self._rule_for(func, bool(changed))
         tracked = self._is_tracked(tensors)
         self.recorder.calls(name, self.place)
-        own = definition_of("torch", func._schema.name) if rule is None else None
-        if own is not None:
-            return self._as_defined(own, args, kwargs)
+        if rule is None:
+            if (own := definition_of("torch", func._schema.name)) is not None:
+                return self._as_defined(own, args, kwargs)
+            if (body := body_of(func, tensors)) is not None:
+                return self._as_written(func, body, args, kwargs)
         for tensor in changed:
             self.memory.prepare_write(tensor, overwrites(func))
         operands, named = self._operands(func, args, kwargs)
@@ -240,7 +242,7 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
         return fixed
 
     def _as_defined(self, definition: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        """Run what the user says that an operator is, and record that: nothing in it is held fixed."""
+        """Run what an operator is by its user, and record that: nothing in it is held fixed."""
         self.notes.complete = False
         self.depth += 1
         try:
@@ -248,6 +250,16 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
                 return definition(*args, **kwargs)
         finally:
             self.depth -= 1
+
+    def _as_written(self, func: Any, body: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Likewise, of the Python code that computes it."""
+        results = self._as_defined(body, args, kwargs)
+        try:
+            for tensor in tensors_of(results):
+                self.read(tensor)
+        except Unsupported:  # filled from outside torch
+            raise Opaque(missing_rule(func)) from None
+        return results
 
     def _write(
         self, func: Any, tensor: Tensor, value: Any, live: bool, changed: list[Tensor], tracked: bool

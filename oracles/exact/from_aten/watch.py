@@ -122,7 +122,11 @@ def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
 def _marking(setup_context: Callable[..., Any], mode: Any) -> Callable[..., Any]:
     @wraps(setup_context)
     def marking(ctx: Any, *args: Any, **kwargs: Any) -> Any:
-        result = setup_context(ctx, *args, **kwargs)
+        mode.depth += 1  # what it computes and keeps has no history, as in `forward`
+        try:
+            result = setup_context(ctx, *args, **kwargs)
+        finally:
+            mode.depth -= 1
         mode.mark(ctx)
         return result
 
@@ -162,7 +166,7 @@ class Watch(DispatchMode):
         exact: What tells whole numbers that were made of whole numbers: a record may hold them as they are.
         notes: What tells tensors.
         place: The user's line whose operator runs; of a backward kernel, the line whose derivative it is.
-        depth: How deep the run is inside the `forward`s of custom functions.
+        depth: How deep the run is inside the `forward`s of custom functions, or their `setup_context`s.
         within: Likewise inside `backward`s and `jvp`s that are differentiated themselves.
         once: The functions among those whose `backward` is for one derivative alone (once_differentiable).
         parts: The memory of those arguments that are views of a larger tensor, which is not copied.

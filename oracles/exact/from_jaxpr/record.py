@@ -28,6 +28,7 @@ from oracles.exact.from_jaxpr.foreign import implementation, is_pure
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
+from oracles.exact.from_jaxpr.lost_gradients import OF_FUNCTIONS, is_lost, refuse_lost
 from oracles.exact.from_jaxpr.nowhere import refuse_nan
 from oracles.exact.from_jaxpr.pairing import (
     SEVERAL,
@@ -44,7 +45,7 @@ from oracles.exact.from_jaxpr.rules.control import CONTROL
 from oracles.exact.from_jaxpr.rules.definitions import CALLS, definition
 from oracles.exact.from_jaxpr.tracing import executed, is_floating, trace, user_frame, x64_for
 from oracles.exact.program.balls import FEW_BITS
-from oracles.exact.program.complex import REAL, Complex, each_part
+from oracles.exact.program.complex import REAL, Complex, each_part, vars_of
 from oracles.exact.program.errors import Opaque, Unsupported
 from oracles.exact.program.program import FLOATS, Line, Program, Var
 from oracles.exact.program.recording import Recorder, Recording, declare_edges
@@ -83,6 +84,7 @@ def record(
         outputs = reader.interpret(recorder, own, inputs)
         if differentiate:
             refuse_nan(recorder, outputs)
+            refuse_lost(recorder, reader.lost, outputs)
             outputs = declare_edges(recorder, outputs)
         return recorder.program(outputs), tuple(reader.notes)
 
@@ -117,6 +119,8 @@ class _Reader:
         named: Whether such a function was written as what it is known to be by its name.
         notes: The literals that are not known exactly, once each, and why.
         fixed: What is made of constants alone.
+        lost: What rules of custom functions hold fixed, and of what.
+        within: How deep it is in what custom functions compute.
     """
 
     def __init__(
@@ -133,6 +137,8 @@ class _Reader:
         self.trusted = self.named = self.cast = False
         self.notes: dict[str, None] = {}
         self.fixed = Fixed()
+        self.lost: dict[Var, Var] = {}
+        self.within = 0
 
     def interpret(
         self, recorder: Recorder, closed: ClosedJaxpr, inputs: Sequence[Var], caller: Line | None = None
@@ -181,10 +187,17 @@ class _Reader:
                 recorder, equation.params, shape, _dtype(first), equation.outvars, interpret, self.tested
             )
             recorder.calls(name, place)
-            found = rule(call, *operands)
+            is_function = name in OF_FUNCTIONS
+            self.within += is_function
+            try:
+                found = rule(call, *operands)
+            finally:
+                self.within -= is_function
             found = [found] if isinstance(found, Var | Complex) else found
             _compare(name, found, equation.outvars)
             found = [each_part(recorder.first, v) if isinstance(v, Var | Complex) else v for v in found]
+            if not self.within and is_lost(equation):
+                self.lost.update(zip(vars_of(found[0]), vars_of(operands[0]), strict=True))
         except Unsupported as reason:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:

@@ -107,6 +107,8 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
         raise unsupported(f"np.{name} with {', '.join(kwargs)}")
     with np.errstate(all="ignore"):
         value = ufunc(*values(inputs), **kwargs)
+    if any(x is None for x in inputs):
+        return value  # no number is equal to None
     if not any_moving(tape, inputs) and name_of(np.asarray(value).dtype) not in MOVING:
         return ufunc(*decided(inputs), **kwargs)
     loop = _loop(ufunc, *map(_kind, inputs))

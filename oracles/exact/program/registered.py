@@ -17,7 +17,8 @@ def register_rule(operation: Any, definition: Definition) -> None:
 
     Args:
         operation: A function or ufunc of NumPy or SciPy; a primitive of JAX; or an operator of torch, such as
-            `torch.ops.mylib.fused`.
+            `torch.ops.mylib.fused` or what `torch.library.custom_op` has made. (One whose Python code is of
+            torch's operators, or of NumPy's, needs no rule.)
         definition: The same function of the same arguments, written in the same framework with operations
             that have rules. It is taken for what the operation *is*: its derivative is the operation's, and
             its rounding the bound on the operation's.
@@ -52,7 +53,8 @@ def registered_functions() -> tuple[Any, ...]:
 def _key(operation: Any) -> tuple[str, Any]:
     home = type(operation).__module__
     if home.startswith("torch"):
-        packet = getattr(operation, "overloadpacket", operation)
+        overload = getattr(operation, "_opoverload", operation)  # of a custom_op
+        packet = getattr(overload, "overloadpacket", overload)
         schemas = getattr(packet, "_schemas", None)
         if schemas:
             return "torch", next(iter(schemas.values())).name

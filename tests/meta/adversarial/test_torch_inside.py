@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.autograd import functional, grad
+from torch.autograd import forward_ad, functional, grad
 from torch.utils.checkpoint import checkpoint
 
 from harness import Unsupported, check_gradient, exact_gradient
@@ -252,7 +252,22 @@ def forced(backward, forward=lambda x: x**3, save=None):
         def backward(ctx, g):
             return backward(g, ctx.saved_tensors[0], ctx.saved)
 
-    return lambda x: grad(Custom.apply(x).sum(), x, create_graph=True)[0] * x
+    class Apart(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return forward(x)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+            ctx.saved = None if save is None else save(*inputs)
+
+        backward = Custom.backward
+
+    def of(function):
+        return lambda x: grad(function.apply(x).sum(), x, create_graph=True)[0] * x
+
+    return of(Custom), of(Apart)
 
 
 TWICE = {
@@ -269,14 +284,16 @@ ONCE = {
 }
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["forward", "setup_context"])
 @pytest.mark.parametrize("name", TWICE)
-def test_a_custom_backward_inside_a_function_is_differentiated(name):
-    assert check_gradient(TWICE[name], (X,)).passed
+def test_a_custom_backward_inside_a_function_is_differentiated(name, apart):
+    assert check_gradient(TWICE[name][apart], (X,)).passed
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["forward", "setup_context"])
 @pytest.mark.parametrize("name", ONCE)
-def test_a_custom_backward_inside_that_loses_its_own_derivative_is_no_pass(name):
-    found = check_gradient(ONCE[name], (X,))
+def test_a_custom_backward_inside_that_loses_its_own_derivative_is_no_pass(name, apart):
+    found = check_gradient(ONCE[name][apart], (X,))
     assert found.verdict == "unsupported"
     assert (
         "a custom backward, or jvp, that is differentiated again uses what autograd does not follow"
@@ -637,3 +654,15 @@ def test_a_detach_that_a_custom_forward_does_not_have_is_named_where_it_fails():
     assert right.verdict == "accurate"
     assert not said.search(str(right))
     assert "detach" not in str(check_gradient(torch.func.vmap(OffCube.apply), (ROWS,)))
+
+
+def slope_by_forward_mode(w):
+    with forward_ad.dual_level():
+        along = forward_ad.make_dual(X, torch.ones_like(X))
+        return forward_ad.unpack_dual(torch.sin(w * along)).tangent.pow(2).sum()
+
+
+def test_forward_mode_inside_does_not_wait_for_another_check(monkeypatch):
+    """Whether torch has a gradient of an operator is tried once; forward mode is no part of that."""
+    monkeypatch.setattr("oracles.exact.from_aten.call._FOLLOWED", {})
+    assert check_gradient(slope_by_forward_mode, (torch.tensor(0.8, dtype=D),)).verdict == "accurate"

@@ -527,7 +527,6 @@ def _mutates(x):
     (lambda x: PLAIN.__iadd__(x), "plain array; make that array inside"),
     (lambda x: np.add(x, 1, out=PLAIN), "plain array; make that array inside"),
     (lambda x: np.empty(3) + 1 + x[:3], r"np\.empty is read before it is written"),
-    (lambda x: x == None, "dtype object"),  # noqa: E711
     (lambda x: x * rand(4), r"RandomState\.rand: random numbers"),  # noqa: NPY002
     (lambda x: x.astype(np.longdouble), "has no exact counterpart"),
     (lambda x: x.byteswap(), "no attribute byteswap"),

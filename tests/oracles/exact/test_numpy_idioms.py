@@ -52,6 +52,10 @@ def whole_numbers(x):
     return x if x[0, 0].is_integer() or float(x[0, 1]).is_integer() else x * x
 
 
+def without_what_to_ignore(x, ignored=None):
+    return np.where((x == ignored) | ~(x != None), 0.0, x * x)  # noqa: E711
+
+
 def from_an_iterator(x):
     return np.fromiter((v * v for row in x for v in row), float, x.size).reshape(x.shape)
 
@@ -86,7 +90,8 @@ def counted(x):
 
 
 ALL = (
-    frozen, frozen_by_its_flags, viewed, by_its_base, whole_numbers, from_an_iterator, walked_in_place,
+    frozen, frozen_by_its_flags, viewed, by_its_base, whole_numbers, without_what_to_ignore,
+    from_an_iterator, walked_in_place,
     walked_into_a_new_one, walked_by_hand, counted,
 )  # fmt: skip
 

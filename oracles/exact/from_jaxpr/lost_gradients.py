@@ -1,0 +1,44 @@
+"""What JAX leaves out of a gradient where a rule by hand is differentiated again: what it holds fixed.
+
+A function that differentiates inside, as a gradient penalty does, contains the rules of its custom functions.
+`stop_gradient` in one is then a silent zero, as it is in the function's own second derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jax._src import custom_derivatives  # whose code an equation is from has no public name
+
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.program import Var
+from oracles.exact.program.recording import Recorder
+
+# Inside these is what a custom function computes, and no rule.
+OF_FUNCTIONS = frozenset({"custom_jvp_call", "custom_vjp_call"})
+# By which of its functions JAX runs rules: as it calls what is differentiated, or when that is pulled back.
+RUNS_RULES = frozenset({"bind_with_trace", "_flatten_fwd", "_flatten_bwd", "_flatten_jvp"})
+
+
+def is_lost(equation: Any) -> bool:
+    """Whether a rule holds something fixed with it."""
+    if equation.primitive.name != "stop_gradient":
+        return False
+    trace = equation.source_info.traceback
+    codes = trace.raw_frames()[0] if trace else ()
+    return any(c.co_name in RUNS_RULES and c.co_filename == custom_derivatives.__file__ for c in codes)
+
+
+def refuse_lost(recorder: Recorder, lost: Mapping[Var, Var], outputs: Sequence[Var]) -> None:
+    """Something that moves is held fixed by a rule, and what is returned depends on it.
+
+    Raises:
+        Unsupported: It is so.
+    """
+    moving = {held for held, of in lost.items() if recorder.depends(of)}
+    if moving and recorder.reach(outputs, moving):
+        raise Unsupported(
+            "a custom rule (custom_jvp, custom_vjp) that is differentiated again holds something fixed "
+            "(stop_gradient), so its own derivative is lost; check its function with order=2"
+        )

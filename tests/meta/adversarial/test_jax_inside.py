@@ -1,0 +1,78 @@
+"""Functions of JAX that differentiate inside, as a gradient penalty does, by a rule of the user's."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.lax import stop_gradient
+
+from harness import check_gradient
+from harness.verdicts import Verdict
+
+X = jnp.array([0.3, -0.7, 1.1])
+W = jnp.array(0.8)
+
+
+def by_vjp(residual=lambda x: x, slope=jnp.cos):
+    @jax.custom_vjp
+    def sine(x):
+        return jnp.sin(x)
+
+    sine.defvjp(lambda x: (jnp.sin(x), residual(x)), lambda kept, g: (g * slope(kept),))
+    return sine
+
+
+def by_jvp(slope):
+    @jax.custom_jvp
+    def sine(x):
+        return jnp.sin(x)
+
+    sine.defjvp(lambda primals, tangents: (sine(*primals), slope(*primals) * tangents[0]))
+    return sine
+
+
+LOST = {
+    "a kept slope": by_vjp(lambda x: stop_gradient(jnp.cos(x)), lambda kept: kept),
+    "a kept argument": by_vjp(stop_gradient),
+    "in the backward": by_vjp(slope=lambda x: jnp.cos(stop_gradient(x))),
+    "in a jvp": by_jvp(lambda x: stop_gradient(jnp.cos(x))),
+}
+FOLLOWED = {
+    "a vjp": by_vjp(),
+    "a jvp": by_jvp(jnp.cos),
+    "a mask, held": by_vjp(slope=lambda x: jnp.cos(x) * (stop_gradient(x) < 5)),
+    "JAX's own": jax.nn.silu,
+}
+INSIDE = {
+    "grad": lambda f: lambda w: jnp.sum(jax.grad(lambda x: f(w * x).sum())(X) ** 2),
+    "vmap of grad": lambda f: lambda w: jnp.sum(jax.vmap(jax.grad(lambda x: f(w * x)))(X) ** 2),
+    "jit": lambda f: jax.jit(lambda w: jnp.sum(jax.grad(lambda x: jax.jit(f)(w * x).sum())(X) ** 2)),
+    "checkpoint": lambda f: lambda w: jnp.sum(jax.grad(lambda x: jax.checkpoint(f)(w * x).sum())(X) ** 2),
+    "a step": lambda f: lambda w: jnp.sum((X - 0.1 * jax.grad(lambda x: f(w * x).sum())(X)) ** 2),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+@pytest.mark.parametrize("inside", INSIDE)
+def test_a_rule_that_loses_its_own_derivative_is_no_pass(inside, name):
+    found = check_gradient(INSIDE[inside](LOST[name]), (W,))
+    assert found.verdict is Verdict.UNSUPPORTED
+    assert "is differentiated again holds something fixed (stop_gradient)" in found.diagnosis
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+@pytest.mark.parametrize("inside", INSIDE)
+def test_a_rule_that_keeps_it_passes(inside, name):
+    assert check_gradient(INSIDE[inside](FOLLOWED[name]), (W,)).passed
+
+
+def test_what_the_function_itself_holds_fixed_is_a_constant():
+    def penalty(w):
+        return jnp.sum(jax.grad(lambda x: (FOLLOWED["a vjp"](w * x) * stop_gradient(w)).sum())(X) ** 2)
+
+    assert check_gradient(penalty, (W,)).passed
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_alone_its_first_derivative_is_right_and_its_second_is_wrong(name):
+    assert check_gradient(LOST[name], (X,)).passed
+    assert check_gradient(LOST[name], (X,), order=2).verdict is Verdict.WRONG
