@@ -43,6 +43,7 @@ class Copies:
         written: The arrays that a run writes into: these take recorded numbers while one is recorded.
         clears: Whether it has what clears its gradients.
         cleared: Whether that is called for each new copy.
+        first: Whether the first of its results is what counts.
         notes: What was seen on the way and is not wrong.
     """
 
@@ -55,6 +56,7 @@ class Copies:
         self.written: list[Array] = []
         self.clears = any(callable(getattr(layer, name, None)) for name in CLEARING)
         self.cleared = self.clears
+        self.first = False
         self.notes: dict[str, None] = {}
 
     def replace(self, layer: Any) -> None:
@@ -96,7 +98,28 @@ class Copies:
         for given, x in zip(own, inputs, strict=True):
             if not is_traced(given) and not np.array_equal(given, x, equal_nan=True):
                 self.notes["forward writes into x; that is the caller's array"] = None
-        return getattr(copy, OUTPUT, None) if out is None else out
+        found: Any = getattr(copy, OUTPUT, None) if out is None else out
+        return found[0] if self.first else found
+
+    def see_what_counts(self, inputs: Sequence[Any]) -> None:
+        """Whether backward takes the gradient of the first result alone, as beside attention weights."""
+        out = self.run(self.contents.copied({}), inputs)
+        if not isinstance(out, tuple) or not out or self._pulls(inputs, lambda out: out):
+            return
+        self.first = self._pulls(inputs, lambda out: out[0])
+        if self.first:
+            said = f"backward takes the gradient of the first of {len(out)} results alone, which is compared"
+            self.notes[said] = None
+
+    def _pulls(self, inputs: Sequence[Any], which: Callable[[Any], Any]) -> bool:
+        """Whether backward takes gradients of these results."""
+        layer = self.contents.copied({})
+        out = self.run(layer, inputs)
+        try:
+            pull(layer, ones(which(out)))
+        except Exception:  # where it is really called, it says why
+            return False
+        return True
 
     def write(self, copy: Any, parameters: Sequence[Array]) -> None:
         """Write numbers into its parameters in place, as a step of training does."""

@@ -91,6 +91,7 @@ class Layer:
         self.moves = (True,) * len(inputs)
         self.is_loss, self.faults = False, tuple[str, ...]()
         self.unmoved: Mapping[str, str] = {}
+        self._copies.see_what_counts(inputs)
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
         if self.refused:
             return

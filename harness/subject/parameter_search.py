@@ -129,7 +129,7 @@ class ParameterSearch:
                 new.pop(gradient, None)
                 self._faults.append(not_floating(place, read(ran, place), gradient))
         self._faults += self._not_compared(out, new, put, written)
-        is_loss = np.ndim(out) == 0 and not isinstance(out, tuple)
+        is_loss = not isinstance(out, tuple) and np.ndim(out) == 0
         return LayerFacts(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
 
     # -- before the run -----------------------------------------------------------------------------------

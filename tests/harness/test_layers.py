@@ -413,3 +413,55 @@ class Counted:
 def test_what_a_layer_changes_in_its_class_is_put_back():
     assert check_layer(Counted(), X).passed
     assert (Counted.calls, Counted.totals.tolist()) == (0, [0, 0])
+
+
+# -- several results --------------------------------------------------------------------------------------
+
+
+class Attention:
+    """What it returns beside the result has no gradient of its own."""
+
+    factor = 1.0
+
+    def __init__(self):
+        self.W = W.copy()
+
+    def forward(self, x):
+        self.x = x
+        weights = np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
+        return x @ self.W, weights
+
+    def backward(self, dout):
+        self.dW = self.factor * self.x.T @ dout
+        return dout @ self.W.T
+
+
+class Both(Attention):
+    def backward(self, dout, d_weights):
+        weights = np.exp(self.x) / np.exp(self.x).sum(axis=-1, keepdims=True)
+        inner = (d_weights * weights).sum(axis=-1, keepdims=True)
+        return super().backward(dout) + weights * (d_weights - inner)
+
+
+class AsOne(Both):
+    def backward(self, gradients):
+        return super().backward(*gradients)
+
+
+@pytest.mark.parametrize("kind", [Attention, Both, AsOne])
+def test_a_layer_of_several_results(kind):
+    found = check_layer(kind(), X)
+    assert found.passed, str(found)
+    alone = "backward takes the gradient of the first of 2 results alone, which is compared"
+    assert (alone in found.notes) == (kind is Attention)
+    wrong = type("Wrong", (kind,), {"factor": 1.1})
+    assert check_layer(wrong(), X).verdict is Verdict.WRONG
+
+
+def test_a_backward_that_takes_none_of_them_says_why_itself():
+    class Broken(Attention):
+        def backward(self, dout):
+            raise RuntimeError("not yet")
+
+    with pytest.raises(RuntimeError, match="not yet"):
+        check_layer(Broken(), X)

@@ -103,12 +103,13 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
     name = ufunc.__name__
     if name in PREDICATES:
         return _predicate(tape, ufunc, *inputs)
+    if name in {"equal", "not_equal"} and any(isinstance(x, str | bytes | None) for x in inputs):
+        (shape,) = {x.shape for x in inputs if is_traced(x)}
+        return np.full(shape, name == "not_equal")[()]  # no number is None, or text
     if set(kwargs) - {"dtype", "casting", "order", "subok"}:
         raise unsupported(f"np.{name} with {', '.join(kwargs)}")
     with np.errstate(all="ignore"):
         value = ufunc(*values(inputs), **kwargs)
-    if any(x is None for x in inputs):
-        return value  # no number is equal to None
     if not any_moving(tape, inputs) and name_of(np.asarray(value).dtype) not in MOVING:
         return ufunc(*decided(inputs), **kwargs)
     loop = _loop(ufunc, *map(_kind, inputs))

@@ -53,7 +53,11 @@ def whole_numbers(x):
 
 
 def without_what_to_ignore(x, ignored=None):
-    return np.where((x == ignored) | ~(x != None), 0.0, x * x)  # noqa: E711
+    return np.where((x == ignored) | ~(x != None) | (x == "auto"), 0.0, x * x)  # noqa: E711
+
+
+def unless_it_is_the_last(x, last=None):
+    return x if None in x or np.array_equal(last, x) or np.array_equal(x, last) else x * x
 
 
 def from_an_iterator(x):
@@ -91,7 +95,7 @@ def counted(x):
 
 ALL = (
     frozen, frozen_by_its_flags, viewed, by_its_base, whole_numbers, without_what_to_ignore,
-    from_an_iterator, walked_in_place,
+    unless_it_is_the_last, from_an_iterator, walked_in_place,
     walked_into_a_new_one, walked_by_hand, counted,
 )  # fmt: skip
 
