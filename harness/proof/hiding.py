@@ -168,11 +168,13 @@ def _is_written_in(posed: Posed, recording: Recording, k: int) -> bool:
 
 
 def _is_unread(recording: Recording, k: int) -> bool:
+    """Whether nothing that is returned, or that the code branches or chooses by, is made of it."""
     own = {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
     for equation in recording.program.equations:
         if not own.isdisjoint(equation.operands):
             own.add(equation.output)
-    return own.isdisjoint(recording.program.outputs)
+    asked = (v for v, _ in recording.program.guards)
+    return own.isdisjoint((*recording.program.outputs, *asked))
 
 
 def _has_numbers(array: Array, wanted: Array) -> bool:

@@ -42,6 +42,22 @@ def test_of_numbers_that_are_given_for_a_gradient_it_is_said():
     assert "does not read" not in str(check_gradient(loss, (W,), grad=lambda v: X.T @ slope(v)))
 
 
+def test_what_a_gradient_chooses_by_it_reads():
+    """Of a maximum the backward knows the place alone, and looks for it at each point."""
+
+    def largest(x):
+        return x[np.argmax(x, axis=0), np.arange(3)]
+
+    def backward(g, x):
+        dx = np.zeros_like(x)
+        dx[np.argmax(x, axis=0), np.arange(3)] = g
+        return dx
+
+    found = check_gradient(largest, (np.sin(np.arange(12.0).reshape(4, 3)),), vjp=backward)
+    assert found.passed
+    assert "does not read" not in str(found)
+
+
 class Clipped(torch.autograd.Function):
     """Its forward leaves the tensors, so that nobody can look into it."""
 
