@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from oracles.exact.from_numpy.array import ARITHMETIC, TracedArray, is_traced
 from oracles.exact.from_numpy.dtypes import MOVING, check_dtype, in_dtype, name_of
@@ -212,19 +213,19 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
         raise refused(
             target, f"np.{ufunc.__name__}.at writes values that depend on the inputs into a plain array"
         )
-    places = np.arange(target.size).reshape(target.shape)[decided(key)]
+    cells = _cells(target.tokens)
+    places = cells[decided(key)]
     flat = places.ravel()
     rest = [array(tape, b) if holds_traced(b) else b for b in rest]
     new = [np.ravel(np.broadcast_to(b, places.shape)).copy() for b in rest]  # they may be the target's
     if ufunc.__name__ in {"add", "subtract"} and target.is_float:
         given = lift(tape, new[0], target.dtype).recorded
         added = each_part(lambda v: scatter_add(v, flat, target.shape), given)
-        value = np.array(target.in_numpy)
-        ufunc.at(value, decided(key), values(rest[0]))
-        total = wrap(
-            tape, value, target.recorded + added if ufunc.__name__ == "add" else target.recorded - added
-        )
-        target[...] = total
+        value = np.array(target.in_numpy).ravel()
+        ufunc.at(value, flat, values(new[0]))
+        total = target.recorded + added if ufunc.__name__ == "add" else target.recorded - added
+        own = np.unique(cells)
+        target.flat[own] = wrap(tape, value.reshape(target.shape), total).ravel()[own]
         return
     order = np.argsort(flat, kind="stable")
     starts = np.r_[True, flat[order][1:] != flat[order][:-1]] if flat.size else np.zeros(0, bool)
@@ -233,6 +234,18 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
     for k in range(int(turn.max(initial=-1)) + 1):
         now = turn == k
         target.flat[flat[now]] = ufunc(target.flat[flat[now]], *(b[now] for b in new))
+
+
+def _cells(tokens: NDArray[Any]) -> NDArray[Any]:
+    """For each element the place of the first one, in C order, that lies in the same memory: windows overlap."""
+    shape, places = tokens.shape, np.arange(tokens.size)
+    if tokens.flags.c_contiguous or tokens.flags.f_contiguous:
+        return places.reshape(shape)
+    at = np.zeros(shape, int)
+    for along, step in zip(np.indices(shape), tokens.strides, strict=True):
+        at += along * step
+    _, first, which = np.unique(at, return_index=True, return_inverse=True)
+    return np.asarray(first[which]).reshape(shape)
 
 
 METHODS: dict[str, Callable[..., Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ STEPS = st.one_of(
     st.tuples(st.just(lambda a, b, _: np.concatenate([a, b])), st.none()),
     st.tuples(st.just(lambda a, b, _: a + b), st.none()),
     st.tuples(st.just(lambda a, b, n: a.__setitem__(a > n, b.ravel()[0])), st.integers(-20, 20)),
+    st.tuples(st.just(lambda a, b, n: windows(a, n)), st.integers(2, 3)),
     st.tuples(st.just(lambda a, b, key: a.__setitem__(key[0], key[1])), st.tuples(KEYS, st.integers(-9, 9))),
     st.tuples(st.just(lambda a, b, key: a.__setitem__(key, b)), KEYS),
     st.tuples(st.just(lambda a, b, key: a.__setitem__(key, a[key][::-1])), KEYS),
@@ -47,6 +49,12 @@ STEPS = st.one_of(
     st.tuples(st.just(lambda a, b, n: a.flat.__setitem__(slice(n, None, 3), -n)), st.integers(0, 3)),
     st.tuples(st.just(lambda a, b, n: np.copyto(a, b, where=np.arange(a.shape[-1]) > n)), st.integers(0, 2)),
 )  # fmt: skip
+
+
+def windows(a, n):
+    """Windows along the last axis, which lie in the same memory."""
+    view = np.lib.stride_tricks.sliding_window_view
+    return view(a, n, axis=-1, writeable=a.flags.writeable)
 
 
 def at(ufunc, a, key, b):
@@ -92,6 +100,23 @@ def test_what_is_written_turn_by_turn_is_read_as_it_was_before():
         return a
 
     x = np.arange(12.0).reshape(3, 4) - 5
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_array_equal(middle(found), f(x))
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.subtract, np.multiply, np.maximum])
+@pytest.mark.parametrize("key", [None, ..., slice(None), [0, 1, 2, 0]])
+def test_what_windows_share_is_written_as_often_as_it_is_in_one(ufunc, key):
+    """So the backward of a convolution adds up: `np.add.at(windows, None, g)`."""
+
+    def f(x):
+        a = x + 0.0
+        along = windows(a, 2)
+        ufunc.at(along, key, np.full(np.shape(along[key]), 2.0) * x[0])
+        return a
+
+    x = np.array([0.5, -3.0, 1.0, 2.0])
     recording = record(f, (x,), {})
     (found,) = evaluate(recording.program, recording.values, 64)
     np.testing.assert_array_equal(middle(found), f(x))
