@@ -237,7 +237,7 @@ def _at(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, 
 
 
 def _cells(tokens: NDArray[Any]) -> NDArray[Any]:
-    """For each element the place of the first one, in C order, that lies in the same memory: windows overlap."""
+    """For each element the place of the first one that lies in the same memory: windows overlap."""
     shape, places = tokens.shape, np.arange(tokens.size)
     if tokens.flags.c_contiguous or tokens.flags.f_contiguous:
         return places.reshape(shape)
