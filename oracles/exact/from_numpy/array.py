@@ -24,7 +24,7 @@ from oracles.exact.from_numpy.user_code import is_ours, names
 
 METHODS = frozenset(
     words(
-        "all any argmax argmin argpartition argsort choose conj conjugate cumprod cumsum diagonal dot max "
+        "all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max "
         "mean min nonzero prod put ravel repeat round searchsorted squeeze std sum swapaxes take trace var"
     )
 )
@@ -101,9 +101,19 @@ class TracedArray(NDArrayOperatorsMixin, Convertible, metaclass=Passing):  # typ
             return self
         return self.tape.answers.cast(self, np.dtype(dtype), order, casting)
 
+    def conj(self) -> Any:
+        """As NumPy's, which gives an array of real numbers itself."""
+        return np.conj(self) if self.dtype.kind == "c" else self
+
+    conjugate = conj
+
     def clip(self, min: Any = None, max: Any = None, **kwargs: Any) -> Any:
         """As NumPy's."""
         return np.clip(self, min, max, **kwargs)
+
+    def compress(self, condition: Any, axis: Any = None, out: Any = None) -> Any:
+        """As NumPy's."""
+        return np.compress(condition, self, axis, out)
 
     def copy(self, order: Any = "C") -> Any:
         """As NumPy's."""

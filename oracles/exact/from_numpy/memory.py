@@ -334,6 +334,14 @@ def _fromiter(tape: Tape, iter: Any, dtype: Any, count: int = -1, **_: Any) -> A
     return array(tape, numbers, dtype)
 
 
+def _require(tape: Tape, a: Any, dtype: Any = None, requirements: Any = None, **_: Any) -> Any:
+    """np.require: its words are told apart by their first letters."""
+    wanted = {word[0].upper() for word in requirements or ()}
+    order = next((order for order in "FC" if order in wanted), None)
+    found = asarray(tape, a, dtype, order)
+    return array(tape, found, None, order or "K") if "O" in wanted and found.base is not None else found
+
+
 # Each takes the recording first.
 ALLOCATORS: dict[str, Make] = {
     **{name: _made(name, literals) for name in words("eye identity tri")},
@@ -353,7 +361,7 @@ ALLOCATORS: dict[str, Make] = {
     "asarray": asarray,
     "asanyarray": asarray,
     "asarray_chkfinite": asarray,  # what is recorded is finite
-    "require": lambda tape, a, dtype=None, requirements=None, **_: asarray(tape, a, dtype),
+    "require": _require,
     "ascontiguousarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "C"),
     "asfortranarray": lambda tape, a, dtype=None, **_: asarray(tape, a, dtype, "F"),
 }

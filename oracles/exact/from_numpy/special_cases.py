@@ -14,9 +14,10 @@ from oracles.exact.from_numpy import memory
 from oracles.exact.from_numpy.array import TracedArray
 from oracles.exact.from_numpy.gather import spread
 from oracles.exact.from_numpy.indexing import decided
-from oracles.exact.from_numpy.making import cast, lift, wrap
+from oracles.exact.from_numpy.making import cast, lift, together, wrap
 from oracles.exact.from_numpy.nested import any_moving, traced, values
 from oracles.exact.from_numpy.refusals import unsupported
+from oracles.exact.from_numpy.rules.linalg import einsum_arguments
 from oracles.exact.from_numpy.tape import Tape, is_written
 from oracles.exact.program.complex import Complex, as_complex, choose, each_part
 from oracles.exact.program.eigen_general import eig, of_eig
@@ -171,7 +172,19 @@ def _eig(tape: Tape, a: Any) -> Any:
     return type(value)(*(wrap(tape, n, r.re if real else r) for n, r in zip(value, (w, v), strict=True)))
 
 
+def _einsum(tape: Tape, *operands: Any, optimize: Any = False, **kwargs: Any) -> Any:
+    """A view, as NumPy gives one of one array of which no axis is summed: `einsum("ii->i", a)[:] = 1`."""
+    spec, arrays = einsum_arguments(operands)
+    left, arrow, out = spec.partition("->")
+    moves = set(left) <= set(out) if arrow else len(set(left)) == len(left)
+    if len(arrays) > 1 or kwargs or not moves:
+        return NotImplemented
+    (a,) = arrays
+    return together(tape, np.einsum(spec, a.in_numpy), np.einsum(spec, a.tokens))
+
+
 SPECIAL: dict[str, Callable[..., Any]] = {
+    "einsum": _einsum,
     "real": lambda tape, val: val.real,
     "imag": lambda tape, val: val.imag,
     "angle": _angle,

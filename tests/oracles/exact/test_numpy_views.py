@@ -120,3 +120,34 @@ def test_what_windows_share_is_written_as_often_as_it_is_in_one(ufunc, key):
     recording = record(f, (x,), {})
     (found,) = evaluate(recording.program, recording.values, 64)
     np.testing.assert_array_equal(middle(found), f(x))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: np.einsum("ii->i", a),
+        lambda a: np.einsum("ij->ji", a),
+        lambda a: np.einsum("ji", a),
+        lambda a: np.einsum(a, [0, 1], [1, 0]),
+        lambda a: np.einsum("...j->...j", a),
+        lambda a: np.einsum("ij->i", a),
+        lambda a: np.require(a, float, "F"),
+        lambda a: np.require(a, None, ["C", "W"]),
+        lambda a: np.require(a, None, ["OWNDATA"]),
+        lambda a: np.require(a[:2], None, ["OWNDATA"]),
+        lambda a: a.conj(),
+        lambda a: a.T.conjugate(),
+        lambda a: np.conj(a),
+        lambda a: a.compress([1, 0, 1], 0),
+    ],
+)
+def test_what_is_a_view_in_numpy_is_one_here_and_nothing_else(view):
+    def f(x):
+        a = x + 0.0
+        view(a)[:] *= 2
+        return a
+
+    x = np.arange(9.0).reshape(3, 3) - 4
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_array_equal(middle(found), f(x))
