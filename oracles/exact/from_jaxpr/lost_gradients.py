@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jax._src import custom_derivatives  # whose code an equation is from has no public name
+from jax._src import custom_derivatives, source_info_util  # whose code an equation is from has no public name
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Var
@@ -20,13 +20,17 @@ OF_FUNCTIONS = frozenset({"custom_jvp_call", "custom_vjp_call"})
 # By which of its functions JAX runs rules: as it calls what is differentiated, or when that is pulled back.
 RUNS_RULES = frozenset({"bind_with_trace", "_flatten_fwd", "_flatten_bwd", "_flatten_jvp"})
 
+PULLED_BACK = source_info_util.Transform("transpose")  # all that JAX's own rules do there is linear
+
 
 def is_lost(equation: Any) -> bool:
     """Whether a rule holds something fixed with it."""
     if equation.primitive.name != "stop_gradient":
         return False
-    trace = equation.source_info.traceback
-    codes = trace.raw_frames()[0] if trace else ()
+    source = equation.source_info
+    if PULLED_BACK in source.name_stack.stack:
+        return True
+    codes = source.traceback.raw_frames()[0] if source.traceback else ()
     return any(c.co_name in RUNS_RULES and c.co_filename == custom_derivatives.__file__ for c in codes)
 
 
