@@ -11,12 +11,11 @@ from collections import defaultdict
 
 import numpy as np
 
-from oracles.exact.enclose.enclosure import Enclosure
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.program import Equation, Program, Var
 from oracles.exact.program.recording import Recording
-from oracles.exact_oracle import BITS
+from oracles.exact_oracle import BITS, LIMITS
 
 STEPS = 5  # answers of one kind before the other: a loop, and no `if`
 JOINED = frozenset({"and", "or", "not"})
@@ -31,11 +30,10 @@ def tolerance(recording: Recording) -> float:
         return 0.0
     asked = Program(program.inputs, program.equations, tuple(v for c in compared for v in c.operands))
     try:
-        found = evaluate_quickly(asked.giving(slice(None)), recording.values, BITS)
+        found = refine(asked.giving(slice(None)), recording.values, BITS, LIMITS, quickly=True)
     except Undecided:
         return 0.0
-    sizes = [float(np.max(np.abs(Enclosure(one, BITS).mid), initial=0.0)) for one in found]
-    return max(sizes)
+    return max(float(np.max(np.abs(one.mid), initial=0.0)) for one in found)
 
 
 def _ends(program: Program, made: dict[Var, Equation]) -> list[Var]:

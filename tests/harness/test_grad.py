@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy import r_
+from scipy.optimize._optimize import MemoizeJac
 
 from harness import assert_gradient, check_gradient, check_layer
 
@@ -175,3 +176,16 @@ def test_a_layer_that_does_not_use_dout_is_told_so():
             return 2 * self.x
 
     assert f"{IGNORES}: multiply by it; " in str(check_layer(Layer(), X))
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("factor", [1.0, 1.01])
+def test_what_minimize_makes_of_a_function_that_gives_both(factor, is_warm):
+    """SciPy's class keeps the last point and what the function gave there, and is asked anew at each."""
+    both = MemoizeJac(lambda x: (((x**3 - 1) ** 2).sum() / 2, factor * 3 * (x**3 - 1) * x**2))
+    if is_warm:
+        both(X + 1)
+    kept = both.x
+    for function in (both, lambda x: ((x**3 - 1) ** 2).sum() / 2):
+        assert check_gradient(function, (X,), grad=both.derivative).passed == (factor == 1)
+    assert both.x is kept or np.array_equal(both.x, kept)

@@ -83,6 +83,9 @@ class Reach:
             is_owning = issubclass(kind, HOLDERS) or self.is_user(kind.__module__)
             known = self._owning[id(kind)] = kind, is_owning
         is_own = known[1] or not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
+        if not is_own and str(kind.__module__).startswith("scipy."):
+            # What `minimize(jac=True)` makes of a function keeps what that gave last.
+            is_own = any(map(self._is_users, own.values()))
         return [own] if is_own else []
 
     def successors_of(self, kind: type) -> Successors | None:
@@ -187,7 +190,8 @@ class Reach:
         return inside if self.is_user(module.__name__) else list(filter(self._is_users, inside))
 
     def _is_users(self, value: Any) -> bool:
-        """Whether it is a module or a function of the user's."""
+        """Whether it is a module, a function or a method of the user's."""
+        value = value.__func__ if type(value) is types.MethodType else value
         if type(value) is types.FunctionType:
             return self.is_user(value.__globals__.get("__name__"))
         return self.is_users_module(value)
