@@ -7,7 +7,7 @@ looked at from a distance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -85,12 +85,14 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
         Undecided: The program has no value in exact arithmetic, to any precision within the limits.
     """
     found, program = _enclosed(truth, program, question)
+    sides = partial(_sides, truth, program, found, question)
+    compared = sides()
     try:
-        compared = _explained(truth, program, found, question)
+        _explain(compared, sides, truth, question)
     except Undecided as reason:
-        return Formula(
-            None, f"it differs, and whether written digits or rounded data explain that is open: {reason}"
-        )
+        said = f"it differs, and whether written digits or rounded data explain that is open: {reason}"
+        apart = Apart(truth, program, found, compared.agrees)
+        return _of_a_solver(apart, question, compared.notes) or Formula(None, said)
     apart = Apart(truth, program, found, compared.agrees)
     if all(a.all() for a in apart.agrees):
         return replace(_together(truth, found, apart.agrees), notes=tuple(compared.notes))
@@ -125,32 +127,33 @@ def _is_wider_than_truth(e: Enclosure, t: Enclosure) -> bool:
     return bool(np.any(~t.wide & ~(e.radius <= NARROW * size)))
 
 
-def _explained(
-    truth: Truth, program: Recording, found: Sequence[Enclosure], question: Question
+def _sides(
+    truth: Truth, program: Recording, found: Sequence[Enclosure], question: Question, but: int | None = None
 ) -> Comparison:
-    """The two compared; what written digits, rounded data and other arguments explain counts as agreed.
+    """The two, to be compared; numbers of the argument `but` are none that stand for others."""
+    return Comparison(
+        Side(program.program, program.values, found, question.given(program.argument, 1, but)),
+        Side(
+            truth.gradient, truth.inputs, truth.enclosures,
+            question.given(truth.argument, 0, but), truth.forward,
+        ),
+        truth.dtypes, partial(with_literals, truth), partial(at_moved, truth), cast=program.cast,
+    )  # fmt: skip
+
+
+def _explain(
+    compared: Comparison, sides: Callable[[int], Comparison], truth: Truth, question: Question
+) -> None:
+    """What written digits, rounded data and other arguments explain counts as agreed.
 
     Raises:
         Undecided: Whether they explain it is open.
     """
-
-    def sides(but: int | None = None) -> Comparison:
-        return Comparison(
-            Side(program.program, program.values, found, question.given(program.argument, 1, but)),
-            Side(
-                truth.gradient, truth.inputs, truth.enclosures,
-                question.given(truth.argument, 0, but), truth.forward,
-            ),
-            truth.dtypes, partial(with_literals, truth), partial(at_moved, truth), cast=program.cast,
-        )  # fmt: skip
-
-    compared = sides()
     explain(compared, question.resolution)
     derivative = question.derivative
     if len(question.active) > 1 and not (derivative.is_of_results or derivative.in_directions):
         for k, moving in enumerate(truth.wrt):
             explain_by_others(compared, k, partial(sides, truth.argument[moving]), question.resolution)
-    return compared
 
 
 def _together(truth: Truth, found: Sequence[Enclosure], agrees: Sequence[Mask]) -> Formula:

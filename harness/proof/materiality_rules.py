@@ -119,6 +119,8 @@ def written_digits(compared: Comparison) -> None:
         if written(b, dtype).rad() > 4 * rounded(b, dtype).rad()
     ]
     names = list(dict.fromkeys(short))
+    if not names:
+        return
     why = f": the last digits of {_listed(names)} explain that"
     asked = len(compared.pairs)
     with suppress(Undecided):

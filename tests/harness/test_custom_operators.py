@@ -119,3 +119,51 @@ def test_code_that_says_its_numbers_outside_torch():
     assert found.verdict is Verdict.UNSUPPORTED
     assert "outside torch" in found.diagnosis
     assert "pass spec=" in found.diagnosis
+
+
+def in_wide(x):
+    """As kernels of half precision are written: composite operators, casts, copies of what is transposed."""
+    wide = x.double()
+    turned = torch.softmax(wide, -1).t().contiguous().reshape(-1).reshape(x.shape[::-1])
+    return torch.einsum("ij,ij->ij", turned.t(), wide).to(x.dtype)
+
+
+def of_in_wide(factor):
+    def backward(ctx, g):
+        (x, *_) = ctx.saved_tensors
+        y, wide, g = torch.softmax(x.double(), -1), x.double(), g.double()
+        inner = (g * wide * y).sum(-1, keepdim=True)
+        return (y * g + factor * y * (g * wide - inner)).to(x.dtype)
+
+    return backward
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_composite_operators_in_the_code_are_taken_apart(dtype):
+    x = X.to(dtype)
+    right, wrong = (
+        added(f"in_wide_{dtype}_{k}".replace("torch.", ""), in_wide, of_in_wide(factor))
+        for k, factor in enumerate((1.0, 0.0))
+    )
+    assert check_gradient(right, (x,)).passed, str(check_gradient(right, (x,)))
+    assert check_gradient(wrong, (x,)).verdict is Verdict.WRONG
+
+
+def test_a_schema_may_say_view_of_what_is_none():
+    LIBRARY.define("no_view(Tensor(a) x) -> Tensor(a)")
+    LIBRARY.impl("no_view", lambda x: x * x, "CPU")
+
+    class Square(torch.autograd.Function):
+        factor = 2.0
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.ops.gradproof_added.no_view(x)
+
+        @classmethod
+        def backward(cls, ctx, g):
+            return cls.factor * g * ctx.saved_tensors[0]
+
+    assert check_gradient(Square.apply, (X,)).passed
+    assert check_gradient(type("Wrong", (Square,), {"factor": 0.0}).apply, (X,)).verdict is Verdict.WRONG

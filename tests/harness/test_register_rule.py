@@ -165,6 +165,14 @@ def test_an_operator_that_is_said_to_be_another_function_accuses_nobody(operator
     assert "not the function that it is taken for" in str(found)
 
 
+def test_a_definition_may_be_of_composite_operators(operator):
+    register_rule(
+        operator, lambda x, scale: scale * (x * x.sinh()).float().double().reshape(1, -1).squeeze(0)
+    )
+    found = check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X, dtype=torch.float32).double(),))
+    assert found.passed, str(found)
+
+
 def test_a_rule_may_branch_on_what_is_certain(operator):
     register_rule(operator, lambda x, scale: scale * x * x.sinh() if x.sum() > 0 else 0 * x)
     assert check_gradient(lambda x: operator(x, 2.0), (torch.tensor(X),)).passed

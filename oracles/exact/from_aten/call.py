@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -118,10 +119,16 @@ def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
         return False
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
-        keys = _included("AutogradFunctionality"), _included("AutogradOther")  # this one is mkldnn's
-        with keys[0], keys[1], _set_fwd_grad_enabled(False):  # forward mode needs more than these
+        with above_autograd(), _set_fwd_grad_enabled(False):  # forward mode needs more than that
             _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
     return _FOLLOWED[kind]
+
+
+@contextmanager
+def above_autograd() -> Iterator[None]:
+    """Within, operators are called as outside of a dispatch mode: autograd takes composite ones apart."""
+    with _included("AutogradFunctionality"), _included("AutogradOther"):  # this one is mkldnn's
+        yield
 
 
 def _included(key: str) -> Any:

@@ -17,6 +17,7 @@ from oracles.exact.from_aten.call import (
     WITH_STATUS,
     OperatorCall,
     Rule,
+    above_autograd,
     base_of,
     equal,
     is_composite,
@@ -53,6 +54,8 @@ from oracles.exact.program.primitives.reductions import reduce_and
 from oracles.exact.program.program import Program, Var
 from oracles.exact.program.registered import definition_of
 from oracles.exact.rounding.bound import leaving
+
+TORCHS = ("aten", "prims")
 
 
 class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
@@ -137,7 +140,8 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
             written_out = base_of(func) != "detach" and any(map(has_own_layout, tensors_of((args, kwargs))))
             if self.depth and func is torch.ops.aten.detach.default:
                 self._release(args[0])
-            silent = (makes_view(func) and not written_out) or only_checks(func)
+            is_view = makes_view(func) and func.namespace in TORCHS  # a user's schema may say what is not so
+            silent = (is_view and not written_out) or only_checks(func)
             results = (
                 handed_on(func, args, kwargs) if silent else self._translate(func, args, kwargs, changed)
             )
@@ -246,7 +250,7 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
         self.notes.complete = False
         self.depth += 1
         try:
-            with self:
+            with self, above_autograd(), torch.no_grad():
                 return definition(*args, **kwargs)
         finally:
             self.depth -= 1

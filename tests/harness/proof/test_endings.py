@@ -1,5 +1,7 @@
 """With spec=, a rule that ends by its own tolerance is as right as that leaves it; what is wrong stays so."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -134,3 +136,51 @@ def test_torch_likewise(factor, verdict):
 
     found = harness.check_gradient(Layer.apply, (torch.tensor(W), torch.tensor(B)), spec=solved)
     assert found.verdict == verdict
+
+
+A, RIGHT = jnp.array([[1.2, 0.3], [-0.4, 0.9], [0.5, -0.7]]), jnp.array([0.3, -0.8, 0.5])
+
+
+def descended(a, b, step):
+    """The least squares with a penalty, by as many steps as it takes."""
+
+    def residual(w):
+        return a.T @ (a @ w - b) + 0.3 * w
+
+    def goes_on(carry):
+        return (carry[1] < 3000) & (jnp.linalg.norm(residual(carry[0])) > 1e-12)
+
+    def further(carry):
+        return carry[0] - step * residual(carry[0]), carry[1] + 1
+
+    return jax.lax.while_loop(goes_on, further, (0 * a[0], 0))[0]
+
+
+def solver(step, factor=1.0):
+    @jax.custom_vjp
+    def least(a, b):
+        return descended(a, b, step)
+
+    def pulled(kept, g):
+        a, b, w = kept
+        v = factor * jnp.linalg.solve(a.T @ a + 0.3 * jnp.eye(2), g)
+        return jnp.outer(b - a @ w, v) - jnp.outer(a @ v, w), a @ v
+
+    least.defvjp(lambda a, b: (least(a, b), (a, b, least(a, b))), pulled)
+    return least
+
+
+def solved(a, b):
+    return jnp.linalg.solve(a.T @ a + 0.3 * jnp.eye(2), a.T @ b)
+
+
+@pytest.mark.parametrize("step", [0.5, 0.12])
+def test_a_loop_of_many_steps_ends_by_its_tolerance_too(step):
+    """Its balls grow with each step, and what ended it is known with more bits."""
+    with jax.enable_x64(True):
+        args = tuple(np.asarray(x, float) for x in (A, RIGHT))
+        found = harness.check_gradient(solver(step), args, spec=solved, framework="jax")
+        assert found.passed, str(found)
+        assert "its own tolerance of" in str(found)
+        wrong = harness.check_gradient(solver(step, 1 + 1e-6), args, spec=solved, framework="jax")
+        assert not wrong.passed
