@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,19 +32,22 @@ from harness.report.delivery import (
 from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
 from harness.result import AGAIN, COLUMNS, Result
-from harness.runs.raised import Ended, Raised, is_users, staying, told
+from harness.runs.raised import OURS, Ended, Raised, is_users, staying, told
 from harness.runs.writing import refuse_unwritable
 from harness.selection import UsageError, listed, refuse_wrong_numbers
+from harness.subject.by_hand import HandWritten, WithoutCotangent
 from harness.verdicts import ExitCode, Verdict
 from oracles.exact.core.blocks import in_threads
 from oracles.exact.program.errors import first_line
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import Flat
 from oracles.exact.program.words import kind_of
 from oracles.frameworks.framework import NAMES, NO_GRADIENTS
 
 FUNCTIONS = ("spec", "vjp", "residual_vjp", "grad", "surrogate")  # what else is named on the command line
 WHERE = frozenset({"format", "output", "html"})
 MISFIT = re.compile(r"([\w.<>]+)\(\) (?:takes|missing|got)")  # as Python says it of a call
+_KWARGS = "--kwargs must be a JSON object, such as '{\"axis\": -1}'"
 FORMATS = ("text", *WRITERS, "jsonl")
 
 
@@ -92,9 +96,10 @@ def checked(name: str, options: CheckOptions) -> Result:
     except Exception as problem:
         if isinstance(problem, TypeError) and not is_users(problem):
             _refuse_misfit(problem, [path.partition(":")[2] for path in paths if path])
-        if is_users(problem, roots):
+        raised = name if is_users(problem, roots) else _without_lines(problem, name, options)
+        if raised:
             _note_shapes(problem, options)
-            raise Raised(told(problem, name, roots)) from problem
+            raise Raised(told(problem, raised, roots)) from problem
         if isinstance(problem, ValueError):
             raise UsageError(in_options(str(problem))) from problem
         raise
@@ -108,6 +113,16 @@ def _refuse_misfit(problem: TypeError, names: Sequence[str]) -> None:
             f"{problem}; --shape is given once for each argument, --kwargs names the others, and a "
             "hand-written gradient takes the cotangent first"
         ) from problem
+
+
+def _without_lines(problem: Exception, name: str, options: CheckOptions) -> str:
+    """Which named function raised it that has no lines, as `math.sin`: our call is the innermost; or ""."""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
+    call = [code for code in codes if code.co_filename.startswith(OURS)][-1]
+    if call is Flat.result.__code__:
+        return name
+    by_hand = {HandWritten._found.__code__, WithoutCotangent.__call__.__code__}
+    return options.vjp or options.residual_vjp or options.grad if call in by_hand else ""
 
 
 def _note_shapes(problem: Exception, options: CheckOptions) -> None:
@@ -219,16 +234,16 @@ def _argnums(text: str) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise UsageError(f"--argnums is {text!r}; name arguments by their numbers, such as 0,2") from None
+        raise UsageError(f"--argnums must be numbers of arguments, such as 0,2, got {text!r}") from None
 
 
 def _kwargs(text: str) -> dict[str, Any]:
     try:
         found = json.loads(text or "{}")
     except ValueError as problem:
-        raise UsageError(f"--kwargs is no JSON: {problem}; write '{{\"axis\": -1}}'") from None
+        raise UsageError(f"{_KWARGS}, got {text!r} ({problem})") from None
     if not isinstance(found, dict):
-        raise UsageError(f"--kwargs is {text}; write a JSON object, '{{\"axis\": -1}}'")
+        raise UsageError(f"{_KWARGS}, got {text!r}")
     return found
 
 

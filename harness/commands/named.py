@@ -33,6 +33,8 @@ def imported(path: str) -> Callable[..., Any]:
     if not callable(found):
         layer = "; --layer checks a layer" if hasattr(found, "forward") else ""
         raise UsageError(f"{path} must be a function, got {kind_of(found)}{layer}")
+    if isinstance(found, type) and hasattr(found, "backward") and not hasattr(found, "setup_context"):
+        raise UsageError(f"{path} must be a function, got the class {found.__name__}; --layer checks a layer")
     function: Callable[..., Any] = found
     return function
 
@@ -45,7 +47,7 @@ def named(path: str) -> Any:
     """
     module, colon, name = path.partition(":")
     if not (module and colon and name):
-        raise UsageError(f"{path!r} names no function; write package.module:function")
+        raise UsageError(f"a function must be named as package.module:function, got {path!r}")
     if "" not in sys.path:
         sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
     home = _module(path, module)
@@ -99,7 +101,7 @@ def _made(rng: np.random.Generator, text: str, usual: str) -> Array:
         raise
     except (MemoryError, ValueError, OverflowError) as problem:
         raise UsageError(
-            f"--shape is {text!r}, which does not fit into memory ({problem}); write a smaller shape"
+            f"--shape must fit into memory, got {text!r} ({problem}): write a smaller shape"
         ) from None
 
 
@@ -109,8 +111,8 @@ def _drawn(rng: np.random.Generator, text: str, usual: str) -> Array:
     name = kind[0] if kind else usual
     if name not in {*FLOATS, *INTEGERS} or len(kind) > 2 or (len(kind) == 2 and name not in INTEGERS):
         raise UsageError(
-            f"--shape is {text!r}; write 32,64, or 32,64:float32, or for integers below 10 32:int64:10; "
-            f"dtypes are {', '.join([*sorted(FLOATS), *INTEGERS])}"
+            "--shape must be such as 32,64, or 32,64:float32, or 32:int64:10 for integers below 10, got "
+            f"{text!r}; dtypes are {', '.join([*sorted(FLOATS), *INTEGERS])}"
         )
     if name in FLOATS:
         return signed(rng, _dtype(name), _shape(shape))
@@ -118,7 +120,8 @@ def _drawn(rng: np.random.Generator, text: str, usual: str) -> Array:
     most = 2 if name == "bool" else int(np.iinfo(name).max)
     if not below.isdigit() or not 0 < int(below) <= most:
         raise UsageError(
-            f"--shape is {text!r}; its integers are below a number from 1 to {most}, as 32:int64:10"
+            f"--shape must end in a number from 1 to {most}, below which the integers are, as in "
+            f"32:int64:10, got {text!r}"
         )
     return rng.integers(0, int(below), _shape(shape)).astype(name)
 
@@ -139,7 +142,8 @@ def _shape(text: str) -> tuple[int, ...]:
     parts = [part for part in text.strip("() ").split(",") if part.strip()]
     if not all(part.strip().isdigit() for part in parts):
         raise UsageError(
-            f"--shape is {text!r}; write 32,64, or () for a single number, and a dtype after a colon"
+            f"--shape must be such as 32,64, or () for a single number, with a dtype after a colon, got "
+            f"{text!r}"
         )
     return tuple(map(int, parts))
 

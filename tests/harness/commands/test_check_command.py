@@ -191,17 +191,17 @@ def test_an_empty_shape_is_nothing_compared(check):
 @pytest.mark.parametrize(
     ("tokens", "said"),
     [
-        (("mykernels.softmax",), "'mykernels.softmax' names no function; write package.module:function"),
+        (("mykernels.softmax",), "must be named as package.module:function, got 'mykernels.softmax'"),
         (("nowhere:f", "--shape", "3"), "nowhere:f: No module named 'nowhere'; run where it can be imported"),
         (("mykernels:sofmax", "--shape", "3"), "mykernels has no sofmax; near matches: softmax"),
         (("mykernels:number", "--shape", "3"), "mykernels:number must be a function, got an int"),
         (SOFTMAX, "no arguments are given: add --shape 32,64 for each, or --inputs FILE.npz"),
         ((*SOFTMAX, "--shape", "3", "--grad", "mykernels:wrong"), "--vjp and --grad are both given"),
         ((*SOFTMAX, "--shape", "3", "--seed", "-1"), "--seed must be an integer >= 0, got -1"),
-        ((*SOFTMAX, "--shape", "3", "--argnums", "x"), "--argnums is 'x'; name arguments by their numbers"),
-        ((*SOFTMAX, "--shape", "3", "--argnums", "4"), "--argnums has 4"),
-        ((*SOFTMAX, "--shape", "3", "--kwargs", "axis=1"), "--kwargs is no JSON"),
-        ((*SOFTMAX, "--shape", "3", "--kwargs", "[1]"), "--kwargs is [1]; write a JSON object"),
+        ((*SOFTMAX, "--shape", "3", "--argnums", "x"), "must be numbers of arguments, such as 0,2, got 'x'"),
+        ((*SOFTMAX, "--shape", "3", "--argnums", "4"), "must be among the floating arguments, 0, got 4"),
+        ((*SOFTMAX, "--shape", "3", "--kwargs", "axis=1"), "-1}', got 'axis=1' (Expecting value"),
+        ((*SOFTMAX, "--shape", "3", "--kwargs", "[1]"), "--kwargs must be a JSON object, such as"),
         ((*SOFTMAX, "--shape", "3", "--seconds", "-1"), "--seconds must be a number > 0, got -1"),
         ((*SOFTMAX, "--shape", "3", "--format", "cvs"), "near matches: csv"),
         ((*SOFTMAX, "--shape", "3", "--format", "csv,md"), "--format csv,md needs --output DIR"),
@@ -216,22 +216,22 @@ def test_an_empty_shape_is_nothing_compared(check):
         (("mykernels:softmax", "--shape", "3", "--layer"), "mykernels:softmax cannot be called"),
         (("mykernels:affine", "--shape", "3", "--layer", "--kwargs", "{}", "--kwargs", "{}"), "--kwargs"),
         ((*SOFTMAX, "--shape", "3", "--agrnums", "0"), "--argnums"),
-        ((*SOFTMAX, "--shape", "3x4"), "--shape is '3x4'; write 32,64, or () for a single number"),
+        ((*SOFTMAX, "--shape", "3x4"), "--shape must be such as 32,64, or () for a single number, with"),
         (
             (*SOFTMAX, "--shape", "3:int65"),
-            "write 32,64, or 32,64:float32, or for integers below 10 32:int64:10",
+            "32,64:float32, or 32:int64:10 for integers below 10, got '3:int65'",
         ),
-        ((*SOFTMAX, "--shape", "3:float32:9"), "--shape is '3:float32:9'; write 32,64"),
-        ((*SOFTMAX, "--shape", "3:int8:0"), "integers are below a number from 1 to 127, as 32:int64:10"),
-        ((*SOFTMAX, "--shape", "3:int64"), "no argument holds floating numbers"),
+        ((*SOFTMAX, "--shape", "3:float32:9"), "for integers below 10, got '3:float32:9'"),
+        ((*SOFTMAX, "--shape", "3:int8:0"), "--shape must end in a number from 1 to 127, below which"),
+        ((*SOFTMAX, "--shape", "3:int64"), "an argument must be an array of bfloat16"),
         ((*SOFTMAX, "--shape", "3", "--dtype", "float8"), "float8"),
         ((*SOFTMAX, "--shape", "3", "--framework", "mxnet"), "mxnet"),
         ((*SOFTMAX, "--shape", "3", "--order", "5"), "order must be 1, 2 or 3, got 5"),
         ((*SOFTMAX, "--inputs", "none.npz"), "there is no file none.npz; write one with numpy.savez"),
         ((*SOFTMAX, "--inputs", "mykernels.py"), "cannot be read"),
         ((*SOFTMAX, "--inputs", "x.npz", "--shape", "3"), "--inputs x.npz and --shape 3 are both given"),
-        ((*SOFTMAX, "--shape", "9" * 14), "which does not fit into memory (Unable to allocate"),
-        ((*SOFTMAX, "--shape", "9" * 40), "which does not fit into memory (Maximum allowed"),
+        ((*SOFTMAX, "--shape", "9" * 14), f"got '{'9' * 14}' (Unable to allocate"),
+        ((*SOFTMAX, "--shape", "9" * 40), "--shape must fit into memory, got '999"),
         (
             ("mykernels:slope", "--shape", "3", "--shape", "3"),
             "slope() takes 1 positional argument but 2 were given; --shape is given once for each argument",
@@ -498,6 +498,36 @@ def test_what_the_code_raises_is_told_how_its_arguments_were_drawn(check):
     assert "IndexError" in text
     assert "drawn by --shape 4,3 --shape 4, in float64" in text
     assert "labels below 10 are --shape 32:int64:10" in text
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"),
+    [
+        (("math:sin",), "math:sin raises\nTypeError: only 0-dimensional arrays"),
+        (("math:sin", "--framework", "jax"), "math:sin raises\nTypeError: Only scalar arrays"),
+        (("math:sin", "--framework", "torch"), "math:sin raises\nValueError: only one element tensors"),
+        (
+            ("torch:softmax", "--kwargs", '{"dim": "a"}'),
+            "torch:softmax raises\nTypeError: softmax(): argument",
+        ),
+        (("numpy:sin", "--vjp", "math:atan2"), "math:atan2 raises\nTypeError: only 0-dimensional arrays"),
+    ],
+)
+def test_what_compiled_code_raises_is_shown_without_lines_of_ours(tokens, said, check):
+    code, text = check(*tokens, "--shape", "3")
+    assert code == 1
+    assert text.partition("gradproof: ")[2].startswith(said)
+    assert "Traceback" not in text
+    assert "drawn by --shape 3, in float64" in text
+
+
+def test_a_layer_s_class_is_no_function(check):
+    code, text = check("mykernels:CrossEntropy", "--shape", "4,3")
+    assert code == 2
+    assert (
+        "mykernels:CrossEntropy must be a function, got the class CrossEntropy; --layer checks a layer"
+        in text
+    )
 
 
 def test_a_network_takes_its_target(check):
