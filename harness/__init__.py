@@ -84,7 +84,7 @@ def meant(name: str, home: str) -> str:
 
     if any(name in names for names in HOMES.values()):
         return f"; {name} is in {home}.dropin"
-    near = difflib.get_close_matches(name, __all__)
+    near = [own for own in __all__ if own.startswith(name)] or difflib.get_close_matches(name, __all__)
     return f"; near matches: {', '.join(near)}" if near else ""
 
 

@@ -16,6 +16,7 @@ import msgspec
 from harness.proof.question import Part
 from harness.verdicts import Standing, Verdict
 from oracles.exact.program.user_modules import OURS
+from oracles.exact.program.words import shown
 
 NOT_RIGHT = tuple(v for v in Verdict if v.standing in {Standing.FAULTY, Standing.OPEN})
 
@@ -55,12 +56,12 @@ class Known:
     def __post_init__(self) -> None:
         if self.verdict not in NOT_RIGHT:
             allowed = ", ".join(NOT_RIGHT)
-            raise ValueError(f"a known finding has the verdict {self.verdict!r}; allowed are {allowed}")
+            raise ValueError(f"a known finding's verdict must be one of {allowed}, got {self.verdict!r}")
         for name, text in (("reason", self.reason), ("link", self.link)):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(
-                    f"a known finding needs a {name}, got {text!r}: say why you accept it, and where that "
-                    "is written"
+                    f"a known finding's {name} must be a text, got {text!r}: say why you accept it, and "
+                    "where that is written"
                 )
 
     def is_of(self, part: Part) -> bool:
@@ -109,7 +110,9 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
         )
     found = (value,) if isinstance(value, Known) else tuple(value) if isinstance(value, list | tuple) else ()
     if not found or not all(isinstance(one, Known) for one in found):
-        raise ValueError(f"known is {value!r}; pass a gradproof.Known, a list of them, or the path of a file")
+        raise ValueError(
+            f"known must be a gradproof.Known, a list of them or the path of a file, got {shown(value)}"
+        )
     return found
 
 

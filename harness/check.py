@@ -165,6 +165,7 @@ def check_gradient(
     if grad and cotangent is not None:
         raise ValueError("grad and cotangent are both given; a gradient that takes one is passed as vjp=")
     count = None if threads is None else given.integer("threads", threads, 1)
+    compiled = given.switch("jit", jit)
     keywords = given.mapping("kwargs", kwargs)
     subject = _name(vjp or residual_vjp or grad or f)
     result = partial(Result, subject=subject, seed=asked.seed, allowed=asked.allowed)
@@ -176,18 +177,18 @@ def check_gradient(
             shapes = ", ".join(map(str, target.results.shapes))
             of_pair = len(target.results.shapes) == 2 and target.results.shapes[0] == ()
             raise ValueError(
-                f"grad= is the gradient of a single number, and the function returns shape {shapes}: return "
-                "a number (the sum of all is not taken), or pass vjp=, which takes a cotangent"
+                f"f must return a single number with grad=, got shape {shapes}: return a number (the sum of "
+                "all is not taken), or pass vjp=, which takes a cotangent"
                 + ("; or f=lambda *args: f(*args)[0], of a pair with the gradient" if of_pair else "")
             )
         if written:
             _refuse_misfit(written[0], by_hand[written[0]], f, args, keywords)
-        if jit and target.framework.name != "jax":
-            raise ValueError(f"jit=True is JAX's, and the arguments are {target.framework.name}'s")
+        if compiled and target.framework.name != "jax":
+            raise ValueError(f"jit must be False where the arguments are {target.framework.name}'s, got True")
         if backward:
             again = partial(_target_again, function, keywords, framework)
             target = with_given_numbers(target, args, backward, again, argnums is not None)
-        of_target = partial(under_test, derivative=derivative, backward=backward, compiled=jit)
+        of_target = partial(under_test, derivative=derivative, backward=backward, compiled=compiled)
         tested = of_target(target)
     except (Unsupported, Undecided) as reason:
         return accepting(result((without_numbers(reason, "given"),)), known, asked.upstream)
@@ -206,7 +207,7 @@ def check_gradient(
             question, tested, target, result, beside, lambda other: (asked_of(other), of_target(other))
         )
         if asks_in_directions(found, target, derivative, backward):
-            of_order = partial(under_test, target, backward=backward, compiled=jit)
+            of_order = partial(under_test, target, backward=backward, compiled=compiled)
             found = in_directions(question, of_order, target, found, beside)
         if asked.search:
             from harness.search.paste import of_function
@@ -214,7 +215,7 @@ def check_gradient(
             told = {
                 **by_hand, "spec": spec, "surrogate": surrogate, "argnums": argnums, "bits_lost": bits_lost,
                 "mode": None if mode == "reverse" else mode,
-                "order": None if order == 1 else order, "seed": asked.seed or None, "jit": jit or None,
+                "order": None if order == 1 else order, "seed": asked.seed or None, "jit": compiled or None,
             }  # fmt: skip
             options = {name: value for name, value in told.items() if value is not None}
             found = searching(

@@ -28,6 +28,7 @@ from harness.verdicts import Verdict
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.words import kind_of, shown
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating
 
@@ -116,18 +117,22 @@ def check_layer(
         seed=seed, bits_lost=bits_lost, seconds=seconds, boundary=boundary, samples=samples, search=search,
         probes=probes, resolution=resolution, upstream=upstream, known=known,
     )  # fmt: skip
+    if spec is not None:
+        given.function("spec", spec)
     keywords = given.mapping("options", options)
     inputs = _inputs(x)
     for array in inputs:
         if array.dtype.name not in FLOATS and array.dtype.kind not in "iu":
             raise ValueError(
-                f"x has dtype {array.dtype}; allowed are {', '.join(sorted(FLOATS))}, and integers"
+                f"x must be an array of {', '.join(sorted(FLOATS))} or integers, got {kind_of(x)} of dtype "
+                f"{array.dtype}"
             )
     with seeded_chance():
         own = Layer(layer, inputs, t, keywords, asked.seed, _names(constants))
         if not any(own.moves) and not own.names:
             raise ValueError(
-                f"x has dtype {inputs[0].dtype}, and the layer has no parameters: nothing is differentiated"
+                f"x must hold floating numbers, got {inputs[0].dtype}: the layer has no parameters, so there "
+                "is nothing else to differentiate"
             )
         args = (*inputs, *own.parameters)
         argnums = [k for k in range(len(args)) if k >= len(inputs) or own.moves[k]]
@@ -214,7 +219,7 @@ def _with_reason(part: Part, reason: str) -> Part:
 def _names(constants: Any) -> list[str]:
     names = list(constants) if isinstance(constants, list | tuple | set) else [constants]
     if isinstance(constants, str) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"constants is {constants!r}; write a list of attributes' names")
+        raise ValueError(f"constants must be a list of attributes' names, got {shown(constants)}")
     return names
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.subject.derivative import Array, Floating
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.words import shown
 
 
 class Source(Protocol):
@@ -232,6 +233,7 @@ ENTRIES = (
              "jax-ml/jax/issues/10410", is_layout=True),
 )
 # fmt: on
+_BOUNDARY = "boundary must be True, False or a list of names"
 CORPUS = {one.name: one for one in ENTRIES}
 
 
@@ -244,15 +246,15 @@ def chosen(names: Iterable[str] | bool) -> list[Boundary]:
     if isinstance(names, bool):
         return list(CORPUS.values()) if names else []
     if names == "all":  # as the command line has it
-        raise ValueError("boundary is 'all'; pass boundary=True for all")
+        raise ValueError(f"{_BOUNDARY}, got 'all': pass boundary=True")
     if isinstance(names, str):
-        raise ValueError(f"boundary is {names!r}; write a list, [{names!r}], or True for all")
+        raise ValueError(f"{_BOUNDARY}, got {names!r}: write [{names!r}]")
     if not isinstance(names, Iterable):
-        raise ValueError(f"boundary is {names!r}; write a list of names, True or False")
+        raise ValueError(f"{_BOUNDARY}, got {shown(names)}")
     asked = list(names)
     for name in asked:
         if name not in CORPUS:
-            raise ValueError(f"boundary has {name!r}; allowed are {', '.join(CORPUS)}, or True for all")
+            raise ValueError(f"boundary must be True, False or names among {', '.join(CORPUS)}, got {name!r}")
     if not asked:
-        raise ValueError("boundary is an empty list; name values, or leave it out for none")
+        raise ValueError(f"{_BOUNDARY}, got an empty list: leave it out for none")
     return [one for one in CORPUS.values() if one.name in asked]

@@ -26,7 +26,7 @@ def plot(found: Found, what: str, argument: str) -> Any:
         ValueError: There is no such chart, or nothing to draw it from; the message says why.
     """
     if what not in KINDS:
-        raise ValueError(f"what is {what!r}; allowed are {', '.join(map(repr, KINDS))}")
+        raise ValueError(f"what must be one of {', '.join(map(repr, KINDS))}, got {what!r}")
     part, sight, number = worst(found, argument)
     if what == "points":
         return _points(found, part)
@@ -58,7 +58,10 @@ def worst(found: Found, argument: str = "") -> tuple[Part, Sight, int]:
     names = ", ".join(dict.fromkeys(part.name for part in known))
     known = [part for part in known if argument in {"", part.name}]
     if not known:
-        raise ValueError(f"argument is {argument!r}; there are numbers of {names or 'none'}")
+        said = (
+            f"argument must be one of {names}, got {argument!r}" if names else "there are no numbers to draw"
+        )
+        raise ValueError(said)
     part = min(known, key=lambda p: badness_key(p.verdict, p.judgement.bits_lost if p.judgement else None))
     order = [name for name, _ in sights[GIVEN].posed.expected]
     return part, sights[GIVEN], order.index(part.name)

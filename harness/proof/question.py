@@ -78,11 +78,15 @@ class Probe(StrEnum):
         if isinstance(asked, bool):
             return tuple(cls) if asked else ()
         if isinstance(asked, str):
-            raise ValueError(f"probes is {asked!r}; write a list, [{asked!r}], or True for all")
+            raise ValueError(
+                f"probes must be True, False or a list of names, got {asked!r}: write [{asked!r}]"
+            )
         names = list(asked) if isinstance(asked, list | tuple | set | frozenset) else [asked]
         unknown = [name for name in names if name not in list(cls)]
         if unknown:
-            raise ValueError(f"probes has {unknown[0]!r}; allowed are True, False, and {', '.join(cls)}")
+            raise ValueError(
+                f"probes must be True, False or names among {', '.join(cls)}, got {unknown[0]!r}"
+            )
         return tuple(probe for probe in cls if probe in names)
 
 

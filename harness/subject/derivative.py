@@ -13,6 +13,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
+from oracles.exact.program.words import shown
 from oracles.frameworks.framework import Framework, bfloat16, on_host
 
 Array: TypeAlias = NDArray[Any]
@@ -66,8 +67,8 @@ class Derivative:
             known = all(step in (REVERSE, FORWARD) for step in steps)
             if not 1 <= len(steps) <= MAX_ORDER or not known or order != 1:
                 raise ValueError(
-                    f"mode is {mode!r} with order {order}; steps are one to {MAX_ORDER} of reverse and "
-                    "forward, with order 1"
+                    f"mode must be one to {MAX_ORDER} steps of reverse and forward, with order 1, got "
+                    f"{mode!r} with order {order}"
                 )
             return cls(steps)
         if mode not in MODES:
@@ -75,7 +76,7 @@ class Derivative:
         if mode == REVERSE:
             return cls((REVERSE,) * order)
         if order != 1:
-            raise ValueError(f"order is {order} with mode={mode!r}; only reverse mode has orders")
+            raise ValueError(f"order must be 1 with mode={mode!r}, got {order}: only reverse mode has orders")
         return cls((FORWARD,) if mode == FORWARD else (REVERSE, FORWARD))
 
     @property
@@ -183,10 +184,10 @@ def levels_of(cotangent: Any, count: int) -> list[Any]:
     if count == 1 or cotangent is None:
         return [cotangent] if count == 1 else [None] * count
     if not isinstance(cotangent, list | tuple):
-        raise ValueError(f"{count} derivatives, one of the other, take a list of {count} directions")
+        raise ValueError(f"cotangent must be a list of {count} directions, got {shown(cotangent)}")
     given = list(cotangent)
     if len(given) != count:
-        raise ValueError(f"{count} derivatives, one of the other, take {count} directions; got {len(given)}")
+        raise ValueError(f"cotangent must be a list of {count} directions, got {len(given)}")
     return given
 
 
@@ -232,14 +233,12 @@ def _fitting(
     found = [on_host(leaf) for leaf in leaves]
     for array in found:
         if array.dtype.name not in FLOATS and array.dtype.kind not in "iuf":
-            raise ValueError(f"the {what} has dtype {array.dtype}; pass real numbers")
+            raise ValueError(f"the {what} must hold real numbers, got dtype {array.dtype}")
     if [a.shape for a in found] != [shape for shape, _ in wanted]:
         if len(wanted) == len(found) == 1:
-            raise ShapeError(
-                f"the {what} has shape {found[0].shape}; the function's value has {wanted[0][0]}"
-            )
+            raise ShapeError(f"the {what} must have shape {wanted[0][0]}, got {found[0].shape}")
         raise ShapeError(
-            f"the {what}s have shapes {[a.shape for a in found]}; wanted are {[s for s, _ in wanted]}"
+            f"the {what}s must have shapes {[s for s, _ in wanted]}, got {[a.shape for a in found]}"
         )
     return (
         found

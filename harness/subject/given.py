@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+
 from harness.selection import near_matches
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.words import shown
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,12 +44,14 @@ ELSEWHERE = {
 
 
 def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, which names what a keyword that it does not have may have meant.
+    """The function, which names what a keyword that it does not have may have meant, or what needs its name.
 
     Raises:
-        TypeError: It is called with such a keyword.
+        TypeError: It is called with such a keyword, or with more by position than it takes.
     """
-    names = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    names = list(parameters)
+    by_position = [name for name, one in parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -56,6 +60,11 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
             if name not in names:
                 told = ELSEWHERE.get(name) if "bits_lost" in names else None
                 raise TypeError(f"there is no argument {name!r}; {told or near_matches(name, names)}")
+        if len(args) > len(by_position):
+            raise TypeError(
+                f"positional arguments must be {', '.join(by_position)}, got {len(args)}: give the others by "
+                f"name, such as {names[len(by_position)]}="
+            )
         return function(*args, **kwargs)
 
     return called
@@ -97,10 +106,10 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{name} is {kind_of(value)}; pass a dictionary of keyword arguments")
+        raise ValueError(f"{name} must be a dictionary of keyword arguments, got {shown(value)}")
     for key in value:
         if not isinstance(key, str):
-            raise ValueError(f"{name} has the key {key!r}; keyword arguments have names")
+            raise ValueError(f"{name} must have names as keys, got {key!r}")
     return dict(value)
 
 
@@ -111,8 +120,19 @@ def function(name: str, value: Any) -> Any:
         ValueError: It cannot be called.
     """
     if not callable(value):
-        raise ValueError(f"{name} is {kind_of(value)}; pass a function")
+        raise ValueError(f"{name} must be a function, got {shown(value)}")
     return value
+
+
+def switch(name: str, value: Any) -> bool:
+    """True or False; NumPy's are such, 1 is none.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
 
 
 def choice(name: str, value: Any, allowed: type[Choice]) -> Choice:

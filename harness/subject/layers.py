@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.selection import near_matches
 from harness.subject.contents import is_inexact, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
@@ -22,6 +23,7 @@ from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
+from oracles.exact.program.words import kind_of
 
 WRITES = "backward writes into dout; that is the caller's array"
 
@@ -85,7 +87,8 @@ class Layer:
         known = {said(place) for place, _ in parts(layer, numbers=True)}
         unknown = [name for name in constants if name not in known and not hasattr(layer, name)]
         if unknown:
-            raise ValueError(f"constants has {unknown[0]!r}, which the layer has not")
+            near = near_matches(unknown[0], sorted(known))
+            raise ValueError(f"constants must name what the layer holds, got {unknown[0]!r}; {near}")
         self._copies = Copies(layer, target, options, seed)
         self.notes = self._copies.notes
         self.moves = (True,) * len(inputs)
@@ -293,13 +296,14 @@ class Call:
 def _refuse_others(layer: Any) -> None:
     """Refuse what is no layer, or holds its arrays where they are not found."""
     if isinstance(layer, type):
-        raise ValueError(f"layer is the class {layer.__name__}; pass an object of it")
+        name = layer.__name__
+        raise ValueError(f"layer must be an object, got the class {name}: pass {name}(...)")
     missing = [name for name in ("forward", "backward") if not callable(getattr(layer, name, None))]
     if missing:
         net = all(callable(getattr(layer, name, None)) for name in ("loss", "gradient"))
         raise ValueError(
-            f"{type(layer).__name__} has no {' and no '.join(missing)}; a layer has forward(x) and "
-            f"backward(dout){_instead(layer, net)}"
+            f"layer must have forward(x) and backward(dout), got {kind_of(layer)} without "
+            f"{' and '.join(missing)}{_instead(layer, net)}"
         )
     if not hasattr(layer, "__dict__"):
         raise ValueError(
@@ -311,9 +315,9 @@ def _refuse_others(layer: Any) -> None:
 def _instead(layer: Any, is_net: bool) -> str:
     """What checks an object that is no layer, in words."""
     if is_net:
-        return "; check_network takes a network with loss and gradient"
+        return ": check_network takes a network with loss and gradient"
     if "torch" in sys.modules and isinstance(layer, sys.modules["torch"].nn.Module):
-        return "; of a torch module ask check_gradient(module, (x,))"
+        return ": check_gradient(module, (x,)) takes a torch module"
     return ""
 
 

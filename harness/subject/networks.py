@@ -63,14 +63,14 @@ class Network:
             ValueError: The object is no such network.
         """
         if isinstance(net, type):
-            raise ValueError(f"net is the class {net.__name__}; pass an object of it")
+            raise ValueError(f"net must be an object, got the class {net.__name__}: pass {net.__name__}(...)")
         missing = [f"{name}(x, t)" for name in METHODS if not callable(getattr(net, name, None))]
         if not isinstance(getattr(net, "params", None), dict) or not net.params:
             missing.append("params")
         if missing:
             raise ValueError(
-                f"{type(net).__name__} has no {' and no '.join(missing)}; a network has loss(x, t), "
-                "gradient(x, t), which returns a dictionary, and params, a dictionary with the same keys"
+                "net must have loss(x, t), gradient(x, t), which returns a dictionary, and params, a "
+                f"dictionary with the same keys, got {kind_of(net)} without {' and '.join(missing)}"
             )
         self.net, self.target, self.options, self.seed = net, t, options, seed
         self.names = list(net.params)
@@ -98,8 +98,8 @@ class Network:
         self._written = [self._contents.arrays[place] for place in written]
         if not isinstance(found, dict):
             raise ValueError(
-                f"{type(net).__name__}.gradient returns {kind_of(found)}; it returns a dictionary "
-                "with the keys of params"
+                f"{type(net).__name__}.gradient must return a dictionary with the keys of params, got "
+                f"{kind_of(found)}"
             )
         self.faults = [
             *(
@@ -131,7 +131,7 @@ class Network:
             kind = str(getattr(value, "dtype", type(value).__name__))
             if not isinstance(value, np.ndarray) or kind not in FLOATS:
                 allowed = ", ".join(sorted(FLOATS))
-                raise ValueError(f"params[{name!r}] is {kind}; allowed are arrays of {allowed}")
+                raise ValueError(f"params[{name!r}] must be an array of {allowed}, got {kind}")
             first = next(n for n, other in self.net.params.items() if other is value)
             if first != name:
                 raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.subject.contents import Attribute, Place, said
 from harness.subject.derivative import Array
-from harness.subject.pairs import Parameter, is_gathered, name_of
+from harness.subject.pairs import Parameter, is_called_alike, is_gathered, name_of
 from oracles.exact.program.words import kind_of
 
 
@@ -31,28 +31,31 @@ def at_two_places(parameter: Parameter, other: Place) -> tuple[str, bool]:
     return text, False
 
 
-def without_gradients(movers: Sequence[tuple[Place, Array]], left: Mapping[Place, Array]) -> Iterator[str]:
+def without_gradients(
+    movers: Sequence[tuple[Place, Array]], gradients: Mapping[Place, Array], left: Mapping[Place, Array]
+) -> Iterator[str]:
     """Of arrays that move the result and have no gradient, and of gradients of nothing that is known.
 
     Args:
         movers: The arrays, and where they are.
-        left: What looks like a gradient.
+        gradients: What looks like a gradient.
+        left: All that backward has left.
     """
-    left = dict(left)
-    for (place, _), hint in zip(movers, _hints(movers, left), strict=True):
+    free = dict(gradients)
+    for (place, array), hint in zip(movers, _hints(movers, free), strict=True):
         name, own = said(place), f"d{name_of(place)}"
         both = "put both in params and grads"
-        asked = f"leave its gradient in {own}, {both}"
+        asked = f"leave its gradient in {own}{_found(place, array, left)}, {both}"
         if hint:
             asked = f"is {said(hint)} its gradient? Call that {own}, {both}"
-            del left[hint]
+            del free[hint]
         elif not isinstance(place[-1], Attribute):
             asked = "put it in params and its gradient in grads"
         yield (
             f"{name} moves the result and is not compared: {asked}, or, if it is a constant, name it in "
             f"constants=[{name!r}]"
         )
-    for place in left:
+    for place in free:
         if len(place) == 1:
             yield (
                 f"{said(place)} looks like a gradient and is not compared: the layer has no parameter of "
@@ -73,6 +76,12 @@ def _hints(movers: Sequence[tuple[Place, Array]], left: Mapping[Place, Array]) -
                 found[k] = alike[0]
                 del free[alike[0]]
     return found
+
+
+def _found(place: Place, array: Array, left: Mapping[Place, Array]) -> str:
+    """What has the name of an array's gradient but for small and capital letters, in words; "" if nothing."""
+    alike = (other for other, gradient in left.items() if np.shape(gradient) == array.shape)
+    return next((f" (found {said(other)!r})" for other in alike if is_called_alike(other, place)), "")
 
 
 def _kind(value: Any) -> str:

@@ -139,6 +139,13 @@ def is_gathered(place: Place) -> bool:
     return any(isinstance(step, Attribute) and step in GATHERED for step in place)
 
 
+def is_called_alike(gradient: Place, place: Place) -> bool:
+    """Whether a gradient has the name of that of an array, but for small and capital letters."""
+    name, own = name_of(gradient).lower(), name_of(place)
+    called = {form.lower() for form in _called(own, {})}
+    return name in called or (is_gathered(gradient) and name == own.lower())
+
+
 def elsewhere(ran: Any, before: Any, parameter: Parameter) -> Iterator[Place]:
     """Where else an object that has run has a gradient of this parameter, by its name, of other numbers.
 

@@ -249,7 +249,7 @@ class ParameterSearch:
         for parameter, numbers in zip(self.copies.parameters, self.copies.numbers, strict=True):
             if numbers.dtype.name not in FLOATS:
                 allowed = ", ".join(sorted(FLOATS))
-                raise ValueError(f"{parameter.name} is {numbers.dtype}; allowed are arrays of {allowed}")
+                raise ValueError(f"{parameter.name} must be an array of {allowed}, got {numbers.dtype}")
 
     def _refuse_other_returns(self, found: Any) -> None:
         if len(self.inputs) == 1 and isinstance(found, tuple | list) and len(found) > 1:
@@ -280,13 +280,15 @@ class ParameterSearch:
     ) -> Iterator[str]:
         """What moves the result and has no gradient; and gradients that backward left of nothing known."""
         copies, notes = self.copies, self.copies.notes
-        left = {place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))}
+        gradients = {
+            place: array for place, array in left.items() if LOOKS_LIKE_A_GRADIENT.search(name_of(place))
+        }
         known = (read(copies.layer, place) for place in written)
         compared = {identity(array) for array in (*copies.arrays, *copies.gradients, *known)}
         still = {identity(array): np.copy for array in copies.arrays}
         movers = [
             (place, array) for place, array in copies.contents.arrays.items()
-            if isinstance(array, np.ndarray) and identity(array) not in compared and place not in left
+            if isinstance(array, np.ndarray) and identity(array) not in compared and place not in gradients
             and not self._is_constant(place)
             and copies.move(self.inputs, out, {identity(array): moved, **still})
         ]  # fmt: skip
@@ -298,7 +300,7 @@ class ParameterSearch:
         if self._lists:
             return
         movers = [(place, array) for place, array in movers if not collected(place, put)]
-        yield from without_gradients(movers, left)
+        yield from without_gradients(movers, gradients, left)
 
     def _is_constant(self, place: Place) -> bool:
         """Whether a place, or what leads to it, is one of the constants."""

@@ -61,7 +61,7 @@ def results_of(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seq
     except TypeError as problem:
         if others:
             said = str(problem).splitlines()[0]
-            raise ValueError(f"{said}; {_other(others[0], own.name)}") from problem
+            raise ValueError(f"{_other(others[0], own.name)} ({said})") from problem
         raise
     leaves, tree = flatten(own.name, result)
     refuse_strange(leaves, "the function returns")
@@ -79,7 +79,8 @@ def results_of(own: Framework, flat: Flat, arrays: Sequence[Array], natives: Seq
                 ": an array of objects, which np.frompyfunc and np.array make; write "
                 "np.vectorize(..., otypes=[float]), or a dtype"
             )
-        raise Unsupported(f"the function returns {kinds}, which has no gradient (not a zero one){advice}")
+        name = getattr(flat.function, "__name__", "the function")
+        raise Unsupported(f"{name} returns {kinds}, which has no gradient (not a zero one){advice}")
     fixed = tuple(Fixed(k, None, "") for k, moves in enumerate(floating) if not moves)
     found = [
         (name, leaf, is_complex(leaf))
@@ -107,12 +108,16 @@ def _other(written: str, runs: str) -> str:
     )
 
 
+def _home(thing: Any) -> str:
+    """The name of the module that made something; "" where it has none."""
+    return str(getattr(thing, "__module__", "") or "")
+
+
 def _written_in(function: Function) -> set[str]:
-    """Which frameworks' modules a function names."""
+    """Which frameworks' modules, or functions of these, a function names."""
     code, own = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    named = (own.get(name) for name in getattr(code, "co_names", ()))
-    homes = [getattr(module, "__name__", "") for module in named if isinstance(module, ModuleType)]
-    homes.append(str(getattr(function, "__module__", "") or ""))
+    named = [own.get(name) for name in getattr(code, "co_names", ())]
+    homes = [one.__name__ if isinstance(one, ModuleType) else _home(one) for one in (*named, function)]
     return {home.partition(".")[0] for home in homes} & set(NAMES)
 
 

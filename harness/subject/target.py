@@ -27,7 +27,7 @@ from harness.subject.results import Results, results_of, subject_of
 from harness.subject.state import current
 from oracles.exact.from_numpy.held import Held
 from oracles.exact.program.trees import Fixed, Flat, Tree, dtype_of, flatten
-from oracles.exact.program.words import kind_of, many
+from oracles.exact.program.words import many, shown
 from oracles.frameworks.framework import (
     NAMES,
     Framework,
@@ -180,7 +180,7 @@ def target_of(
         Unsupported: The function returns nothing that has a gradient.
     """
     if not isinstance(args, tuple | list):
-        raise ValueError(f"args is {kind_of(args)}; pass a tuple, (x,) for one argument")
+        raise ValueError(f"args must be a tuple of arguments, got {shown(args)}: pass (x,) for one argument")
     if named is not None and named not in NAMES:
         raise ValueError(f"framework must be one of {', '.join(NAMES)}, got {named!r}")
     _refuse_classes(f)
@@ -289,9 +289,9 @@ def _refuse_classes(f: Function) -> None:
         return
     torch = sys.modules["torch"]
     if issubclass(f, torch.autograd.Function):
-        raise ValueError(f"f is the autograd.Function {f.__name__}; pass {f.__name__}.apply")
+        raise ValueError(f"f must be a function, got the class {f.__name__}: pass {f.__name__}.apply")
     if issubclass(f, torch.nn.Module):
-        raise ValueError(f"f is the class {f.__name__}; pass a module of it, {f.__name__}(...)")
+        raise ValueError(f"f must be a module, got the class {f.__name__}: pass {f.__name__}(...)")
 
 
 def _refuse_numbers(f: Function, args: Sequence[Any]) -> None:
@@ -305,8 +305,8 @@ def _refuse_numbers(f: Function, args: Sequence[Any]) -> None:
     takes = f.nin if isinstance(f, np.ufunc) else _most(f)
     if takes is not None and takes < len(args):
         raise ValueError(
-            f"args has {len(args)} numbers, and the function takes {many(takes, 'argument')}: for one array "
-            "of these numbers pass (np.array(args),)"
+            f"args must be a tuple of {many(takes, 'argument')}, got {len(args)} numbers: for one array of "
+            "these pass (np.array(args),)"
         )
 
 

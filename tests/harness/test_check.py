@@ -269,7 +269,7 @@ def test_numpy_has_no_gradient_of_its_own():
 def test_an_integer_function_has_no_gradient_which_is_not_a_zero_one():
     found = checked(f=lambda x: (x > 0).astype(int))
     assert found.verdict is Verdict.UNSUPPORTED
-    assert found.diagnosis == "the function returns int64, which has no gradient (not a zero one)"
+    assert found.diagnosis == "<lambda> returns int64, which has no gradient (not a zero one)"
 
 
 def test_an_operation_without_a_rule_is_unsupported_by_its_name():
@@ -294,25 +294,25 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
 @pytest.mark.parametrize(("more", "message"), [
     ({"framework": "mxnet"}, "framework must be one of numpy, jax, torch, got 'mxnet'"),
     ({"spec": square, "surrogate": square}, "spec and surrogate are both given; "),
-    ({"args": (np.arange(3),)}, r"nothing to differentiate \(dtypes: int64\); pass argument 0 as x"),
-    ({"args": ()}, r"so there is nothing to differentiate \(dtypes: none\); "),
-    ({"argnums": 1}, "argnums has 1, and the function got 1 argument; the floating arguments are 0"),
-    ({"argnums": (0, -2)}, "argnums has -2, and the function got 1 argument; the floating arguments are 0"),
-    ({"argnums": 1, "args": (X, np.arange(3))}, "argnums has 1, which holds int64; the floating arguments "),
-    ({"argnums": 1, "args": (X, X > 0)}, "argnums has 1, which holds bool; the floating arguments are 0"),
-    ({"argnums": (0, 0)}, "argnums has 0 twice; name each argument once"),
-    ({"argnums": ()}, "argnums is empty; name at least one argument, or leave it out"),
-    ({"cotangent": np.ones(2)}, r"the cotangent has shape \(2,\); the function's value has \(3,\)"),
-    ({"args": X}, r"args is an ndarray; pass a tuple, \(x,\) for one argument"),
+    ({"args": (np.arange(3),)}, "must be an array of bfloat16, .*, got int64: pass argument 0 as x"),
+    ({"args": ()}, "an argument must be an array of bfloat16, .*, got none"),
+    ({"argnums": 1}, "argnums must be among the floating arguments, 0, got 1, and the function has"),
+    ({"argnums": (0, -2)}, "among the floating arguments, 0, got -2, and the function has 1 argument"),
+    ({"argnums": 1, "args": (X, np.arange(3))}, "among the floating arguments, 0, got 1, which holds int64"),
+    ({"argnums": 1, "args": (X, X > 0)}, "among the floating arguments, 0, got 1, which holds bool"),
+    ({"argnums": (0, 0)}, "argnums must name each argument once, got 0 twice"),
+    ({"argnums": ()}, "argnums must name an argument, got none: leave it out"),
+    ({"cotangent": np.ones(2)}, r"the cotangent must have shape \(3,\), got \(2,\)"),
+    ({"args": X}, r"args must be a tuple of arguments, got an ndarray: pass \(x,\) for one argument"),
     ({"mode": "backward"}, "mode must be one of reverse, forward, forward-over-reverse, got 'backward'"),
     ({"order": 4}, "order must be 1, 2 or 3, got 4"),
-    ({"order": 2, "mode": "forward"}, "order is 2 with mode='forward'; only reverse mode has orders"),
+    ({"order": 2, "mode": "forward"}, "order must be 1 with mode='forward', got 2: only reverse mode"),
     ({"residual_vjp": square_vjp}, "vjp and residual_vjp are both given; "),
     ({"samples": -1}, "samples must be an integer >= 0, got -1"),
     ({"bits_lost": -1.0}, "bits_lost must be a number >= 0, got -1.0"),
     ({"bits_lost": float("nan")}, "bits_lost must be a number >= 0, got nan"),
-    ({"f": 3}, "f is an int; pass a function"),
-    ({"spec": X}, "spec is an ndarray; pass a function"),
+    ({"f": 3}, "f must be a function, got 3"),
+    ({"spec": X}, "spec must be a function, got an ndarray"),
 ])  # fmt: skip
 def test_a_bad_argument_is_said_with_what_is_allowed(more, message):
     with pytest.raises(ValueError, match=message):

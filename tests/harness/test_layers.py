@@ -171,9 +171,7 @@ def test_a_layer_with_a_generator_of_its_own_draws_the_same_mask():
 
 def test_a_given_dout_is_the_one_that_is_used():
     assert assert_layer(book.Affine(W, B), X, cotangent=np.ones((4, 2))).passed
-    with pytest.raises(
-        ValueError, match=r"the cotangent has shape \(2,\); the function's value has \(4, 2\)"
-    ):
+    with pytest.raises(ValueError, match=r"the cotangent must have shape \(4, 2\), got \(2,\)"):
         check_layer(book.Affine(W, B), X, cotangent=np.ones(2))
 
 
@@ -250,8 +248,11 @@ class FewGrads(book.AffineOfDictionaries):
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (NoBackward(), r"NoBackward has no backward; a layer has forward\(x\) and backward\(dout\)"),
-        (3.0, "float has no forward and no backward"),
+        (
+            NoBackward(),
+            r"layer must have forward\(x\) and backward\(dout\), got a NoBackward without backward",
+        ),
+        (3.0, "got a float without forward and backward"),
         (NoResult(), "NoResult.forward returns None: let it return the result, or leave that in self.output"),
         (NoGrads(W, B), "NoGrads has `params`, a dict, and `grads` is missing"),
         (FewGrads(W, B), r"FewGrads.grads lacks \['b1'\], which are in `params`"),
@@ -334,7 +335,9 @@ def test_integers_without_parameters_are_refused():
         def backward(self, dout):
             return 2 * dout
 
-    with pytest.raises(ValueError, match="x has dtype int64, and the layer has no parameters"):
+    with pytest.raises(
+        ValueError, match="x must hold floating numbers, got int64: the layer has no parameters"
+    ):
         check_layer(Scaled(), np.array([1, 2]))
 
 

@@ -87,11 +87,9 @@ def test_numbers_where_an_array_is_meant_are_said():
     def vjp(g, x):
         return -g
 
-    with pytest.raises(
-        ValueError, match=r"args has 2 numbers, and the function takes 1 argument: .*np.array"
-    ):
+    with pytest.raises(ValueError, match=r"args must be a tuple of 1 argument, got 2 numbers: .*np.array"):
         harness.check_gradient(negated, [0.5, 1.5], vjp=vjp)
-    with pytest.raises(ValueError, match="the function takes 1 argument"):
+    with pytest.raises(ValueError, match="args must be a tuple of 1 argument"):
         harness.check_gradient(np.sin, [0.5, 1.5], vjp=vjp)
     with pytest.raises(
         TypeError, match=r"argument 0 \(x\) is a list of numbers; for an array pass np.array\(x\)"
@@ -123,14 +121,20 @@ class Doubled(torch.autograd.Function):
     [
         (
             lambda: harness.check_gradient(Doubled, (T,)),
-            "f is the autograd.Function Doubled; pass Doubled.apply",
+            "f must be a function, got the class Doubled: pass Doubled.apply",
         ),
-        (lambda: harness.check_gradient(torch.nn.ReLU, (T,)), "f is the class ReLU; pass a module of it"),
+        (
+            lambda: harness.check_gradient(torch.nn.ReLU, (T,)),
+            "f must be a module, got the class ReLU: pass ReLU(...)",
+        ),
         (
             lambda: harness.check_layer(torch.nn.ReLU(), X),
-            "of a torch module ask check_gradient(module, (x,))",
+            "check_gradient(module, (x,)) takes a torch module",
         ),
-        (lambda: harness.check_gradient(jnp.sin, J), "args is a JAX array; pass a tuple, (x,)"),
+        (
+            lambda: harness.check_gradient(jnp.sin, J),
+            "args must be a tuple of arguments, got a JAX array: pass (x,)",
+        ),
         (lambda: harness.check_gradient(torch.sin, (T.int(),)), "pass argument 0 as x.double()"),
         (lambda: harness.check_gradient(jnp.sin, (J.astype(int),)), "pass argument 0 as x.astype(float)"),
         (lambda: harness.check_gradient(negated, (3,), vjp=lambda g, x: -g), "pass argument 0 as 3.0"),
@@ -388,13 +392,11 @@ def test_numpy_s_second_derivatives_are_not_helped_by_a_vjp_that_is_there(more):
 def test_floating_numbers_that_cannot_be_judged_are_named_with_what_can(dtype, near):
     strange, said = (
         X.astype(dtype),
-        rf'{np.dtype(dtype)}; allowed are bfloat16, .*; pass x\.astype\("{near}"\)',
+        rf"must be an array of bfloat16, .*, got {np.dtype(dtype)}: pass ",
     )
-    with pytest.raises(ValueError, match=f"of a dtype that can be judged: argument 0 has {said}"):
+    with pytest.raises(ValueError, match=rf'an argument {said}argument 0 as x\.astype\("{near}"\)'):
         harness.check_gradient(lambda x: x * x, (strange,), **by_hand)
-    with pytest.raises(
-        ValueError, match="argument 1 has dtype " + said.replace(";", ", which cannot be judged;", 1)
-    ):
+    with pytest.raises(ValueError, match=rf'argument 1 {said}x\.astype\("{near}"\), or name'):
         harness.check_gradient(lambda x, y: x * y, (X, strange), vjp=lambda g, x, y: g * y)
 
 
@@ -403,6 +405,34 @@ def test_beside_argnums_they_are_constants():
         lambda x, y: x * y.astype("f8"), (X, X.astype(">f8")), vjp=lambda g, x, y: g * y, argnums=0
     )
     assert found.passed
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (
+            lambda: harness.check_gradient(np.sin, (X,), {"a": 1}),
+            "must be f, args, got 3: .* such as kwargs=",
+        ),
+        (lambda: harness.assert_gradient(np.sin, (X,), {"a": 1}), "must be f, args, got 3: .* kwargs="),
+        (lambda: harness.exact_gradient(np.sin, (X,), {}), "must be f, args, got 3: .* kwargs="),
+        (lambda: harness.check_layer(None, X, None, 5), "must be layer, x, t, got 4: .* such as spec="),
+        (lambda: harness.check_network(None, X, None, 5), "must be net, x, t, got 4: .* such as spec="),
+    ],
+)
+def test_what_has_a_name_is_not_given_by_position(ask, said):
+    with pytest.raises(TypeError, match=f"positional arguments {said}"):
+        ask()
+
+
+def test_what_a_function_returns_that_has_no_gradient_is_said_of_the_function():
+    def nothing(x):
+        return None
+
+    said = harness.check_gradient(nothing, (X,), **by_hand).diagnosis
+    assert said.startswith(
+        "nothing returns None, which has no gradient (not a zero one): return floating arrays"
+    )
 
 
 @pytest.mark.parametrize(("name", "said"), [

@@ -326,11 +326,14 @@ class OfIntegers(MultiLayerNet):
 @pytest.mark.parametrize(
     ("net", "said"),
     [
-        (3.0, r"float has no loss\(x, t\) and no gradient\(x, t\) and no params; a network has"),
-        (NoParams(), "NoParams has no params; a network has"),
-        (MultiLayerNet, "net is the class MultiLayerNet; pass an object of it"),
-        (OfIntegers(), r"params\['b1'\] is int64; allowed are arrays of bfloat16"),
-        (with_gradients(lambda g: list(g.values())), "gradient returns a list; it returns a dictionary"),
+        (3.0, r"net must have .*, got a float without loss\(x, t\) and gradient\(x, t\) and params"),
+        (NoParams(), "got a NoParams without params"),
+        (MultiLayerNet, r"net must be an object, got the class MultiLayerNet: pass MultiLayerNet\(...\)"),
+        (OfIntegers(), r"params\['b1'\] must be an array of bfloat16, .*, got int64"),
+        (
+            with_gradients(lambda g: list(g.values())),
+            "gradient must return a dictionary with the keys of params, got a list",
+        ),
     ],
 )
 def test_what_is_no_network_says_what_one_is(net, said):

@@ -73,17 +73,17 @@ def test_what_is_to_be_differentiated_is_named_with_what_to_pass(given, said):
 
 
 @pytest.mark.parametrize(("given", "said"), [
-    (pd.DataFrame(MATRIX), r"\(dtypes: DataFrame\); pass x.to_numpy\(\)"),
+    (pd.DataFrame(MATRIX), r"got DataFrame: pass x.to_numpy\(\)"),
     (Pair(X, np.array(0.5)), "pass x.w, x.b, and make the Pair inside of the function"),
     (Holder(), "pass x.w, and make the Holder inside of the function"),
     (memoryview(X), r"pass np.asarray\(x\)"),
     (array("d", [1.0]), r"pass np.asarray\(x\)"),
-    ("words", "allowed are bfloat16"),
-    (np.sum, "allowed are bfloat16"),
+    ("words", "got str$"),
+    (np.sum, "got "),
 ])  # fmt: skip
 def test_alone_an_object_says_what_to_pass(given, said):
     for door in (check_gradient, exact_gradient):
-        with pytest.raises(ValueError, match=rf"nothing to differentiate .*{said}"):
+        with pytest.raises(ValueError, match=rf"an argument must be an array of .*{said}"):
             door(lambda p: p, (given,))
 
 

@@ -32,6 +32,8 @@ def test_the_names_are_those_of_the_harness():
     said = "module 'gradproof' has no attribute 'chekc_gradient'; near matches: check_gradient"
     with pytest.raises(AttributeError, match=said):
         _ = gradproof.chekc_gradient
+    with pytest.raises(AttributeError, match=r"near matches: check_gradient, check_layer, check_network$"):
+        _ = gradproof.check
     for home in (gradproof, harness):
         with pytest.raises(AttributeError, match=f"gradcheck is in {home.__name__}.dropin"):
             _ = home.gradcheck

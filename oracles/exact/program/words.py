@@ -11,6 +11,11 @@ def kind_of(value: object) -> str:
     return f"{'an' if name.lower().startswith((*'aeio', 'nd')) else 'a'} {name}"
 
 
+def shown(value: object) -> str:
+    """A value in a message: a number, a name or None as it is written, of anything else what it is."""
+    return repr(value) if isinstance(value, str | int | float | complex | None) else kind_of(value)
+
+
 def package_of(value: object) -> str:
     """The name of the package that a value's type is of."""
     return type(value).__module__.partition(".")[0]

@@ -103,10 +103,11 @@ def test_names_choose_what_is_tried_in_the_order_of_the_corpus():
 @pytest.mark.parametrize(
     ("boundary", "said"),
     [
-        (["ziros"], r"boundary has 'ziros'; allowed are zeros, negative-zeros, .*, or True for all"),
-        ("zeros", r"boundary is 'zeros'; write a list, \['zeros'\], or True for all"),
-        ([], "boundary is an empty list; name values, or leave it out for none"),
-        ([1], "boundary has 1; allowed are zeros"),
+        (["ziros"], "boundary must be True, False or names among zeros, negative-zeros, .*, got 'ziros'"),
+        ("zeros", r"boundary must be True, False or a list of names, got 'zeros': write \['zeros'\]"),
+        ("all", "boundary must be True, False or a list of names, got 'all': pass boundary=True"),
+        ([], "boundary must be True, False or a list of names, got an empty list: leave it out"),
+        ([1], "names among zeros, .*, got 1"),
     ],
 )
 def test_a_name_that_does_not_exist_says_which_do(boundary, said):

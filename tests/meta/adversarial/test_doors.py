@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jax.numpy import tanh
 
 from harness import GradientError, assert_gradient, check_gradient, check_layer, exact_gradient, exact_value
 from harness.exact import Enclosure
@@ -56,8 +57,9 @@ class Metres(np.ndarray):
 
 NUMBER, ABOVE = "must be a number >= 0, got", "must be a number > 0, got"
 INTEGER = "must be an integer >= 0, got"
-ARGNUMS = "name arguments by their numbers, from 0"
-REAL = "pass real numbers"
+ARGNUMS = "argnums must be numbers of arguments, from 0, got"
+REAL = "the cotangent must hold real numbers, got dtype"
+BOUNDARY = "boundary must be True, False or a list of names, got"
 MODES = "mode must be one of reverse, forward, forward-over-reverse, got "
 OTHER = r"whose operations may be others than an array's; pass"
 WRITTEN = 'the function is written in {0} and its arguments are {1}\'s: pass framework="{0}", or {0} arrays'
@@ -72,25 +74,25 @@ REFUSED = [
     (checked, {"seconds": float("nan")}, f"seconds {ABOVE} nan"),
     (exactly, {"seconds": -1}, f"seconds {ABOVE} -1"),
     (layered, {"seconds": None}, f"seconds {ABOVE} None"),
-    (checked, {"kwargs": [1]}, "kwargs is a list; pass a dictionary of keyword arguments"),
-    (checked, {"kwargs": {1: 2}}, "kwargs has the key 1; keyword arguments have names"),
-    (exactly, {"kwargs": "ab"}, "kwargs is a str; pass a dictionary"),
-    (layered, {"options": [1]}, "options is a list; pass a dictionary"),
-    (checked, {"f": None}, "f is a NoneType; pass a function"),
-    (exactly, {"f": None}, "f is a NoneType; pass a function"),
-    (exactly, {"f": 3}, "f is an int; pass a function"),
-    (checked, {"args": None}, r"args is a NoneType; pass a tuple, \(x,\) for one argument"),
-    (checked, {"args": {"x": X}}, "args is a dict; pass a tuple"),
-    (checked, {"args": (a for a in [X])}, "args is a generator; pass a tuple"),
-    (exactly, {"args": X}, "args is an ndarray; pass a tuple"),
-    (checked, {"argnums": 1.0}, f"argnums is 1.0; {ARGNUMS}"),
-    (checked, {"argnums": "x"}, f"argnums is 'x'; {ARGNUMS}"),
-    (checked, {"argnums": True}, f"argnums has True; {ARGNUMS}"),
-    (checked, {"argnums": [None]}, f"argnums has None; {ARGNUMS}"),
-    (exactly, {"argnums": [[0]]}, rf"argnums has \[0\]; {ARGNUMS}"),
-    (exactly, {"argnums": 5}, "argnums has 5, and the function got 1 argument; the floating arguments are"),
-    (exactly, {"argnums": -5}, "argnums has -5, and the function got 1 argument"),
-    (exactly, {"argnums": (0, 0)}, "argnums has 0 twice; name each argument once"),
+    (checked, {"kwargs": [1]}, "kwargs must be a dictionary of keyword arguments, got a list"),
+    (checked, {"kwargs": {1: 2}}, "kwargs must have names as keys, got 1"),
+    (exactly, {"kwargs": "ab"}, "kwargs must be a dictionary of keyword arguments, got 'ab'"),
+    (layered, {"options": [1]}, "options must be a dictionary of keyword arguments, got a list"),
+    (checked, {"f": None}, "f must be a function, got None"),
+    (exactly, {"f": None}, "f must be a function, got None"),
+    (exactly, {"f": 3}, "f must be a function, got 3"),
+    (checked, {"args": None}, r"args must be a tuple of arguments, got None: pass \(x,\) for one argument"),
+    (checked, {"args": {"x": X}}, "args must be a tuple of arguments, got a dict: pass"),
+    (checked, {"args": (a for a in [X])}, "args must be a tuple of arguments, got a generator: pass"),
+    (exactly, {"args": X}, "args must be a tuple of arguments, got an ndarray: pass"),
+    (checked, {"argnums": 1.0}, f"{ARGNUMS} 1.0"),
+    (checked, {"argnums": "x"}, f"{ARGNUMS} 'x'"),
+    (checked, {"argnums": True}, f"{ARGNUMS} True"),
+    (checked, {"argnums": [None]}, f"{ARGNUMS} None"),
+    (exactly, {"argnums": [[0]]}, rf"{ARGNUMS} \[0\]"),
+    (exactly, {"argnums": 5}, "among the floating arguments, 0, got 5, and the function has 1 argument"),
+    (exactly, {"argnums": -5}, "argnums must be among the floating arguments, 0, got -5"),
+    (exactly, {"argnums": (0, 0)}, "argnums must name each argument once, got 0 twice"),
     (checked, {"samples": True}, f"samples {INTEGER} True"),
     (checked, {"samples": 1.5}, f"samples {INTEGER} 1.5"),
     (checked, {"samples": None}, f"samples {INTEGER} None"),
@@ -103,8 +105,8 @@ REFUSED = [
     (checked, {"mode": "revers"}, f"{MODES}'revers'"),
     (checked, {"mode": None}, f"{MODES}None"),
     (checked, {"mode": 3}, f"{MODES}3"),
-    (exactly, {"mode": []}, "steps are one to 3 of reverse and forward"),
-    (exactly, {"mode": [["reverse"]]}, "steps are one to 3 of reverse and forward"),
+    (exactly, {"mode": []}, r"must be one to 3 steps of reverse and forward, with order 1, got \[\]"),
+    (exactly, {"mode": [["reverse"]]}, r"must be one to 3 steps of reverse and forward, .* got \[\["),
     (checked, {"order": 0}, "order must be 1, 2 or 3, got 0"),
     (checked, {"order": 1.0}, "order must be 1, 2 or 3, got 1.0"),
     (exactly, {"order": True}, "order must be 1, 2 or 3, got True"),
@@ -112,24 +114,26 @@ REFUSED = [
     (exactly, {"bits": True}, "bits, the starting precision, must be an integer >= 32, got True"),
     (exactly, {"max_bits": "a"}, "max_bits must be an integer >= 32, got 'a'"),
     (exactly, {"max_bits": 10}, "max_bits must be an integer >= 32, got 10"),
-    (checked, {"boundary": 3}, "boundary is 3; write a list of names, True or False"),
-    (checked, {"boundary": None}, "boundary is None; write a list"),
-    (checked, {"boundary": []}, "boundary is an empty list"),
-    (checked, {"probes": "twice"}, r"probes is 'twice'; write a list, \['twice'\], or True for all"),
+    (checked, {"boundary": 3}, f"{BOUNDARY} 3"),
+    (checked, {"boundary": None}, f"{BOUNDARY} None"),
+    (checked, {"boundary": []}, f"{BOUNDARY} an empty list: leave it out"),
+    (checked, {"probes": "twice"}, r"probes must be True, False or a list of names, got 'twice': write"),
     (checked, {"framework": ["jax"]}, r"framework must be one of numpy, jax, torch, got \['jax'\]"),
     (checked, {"framework": 3}, "framework must be one of numpy, jax, torch, got 3"),
-    (checked, {"jit": True}, "jit=True is JAX's, and the arguments are numpy's"),
-    (check_gradient, {"f": torch.sin, "args": (TX,), "jit": True}, "jit=True is JAX's, .* are torch's"),
-    (checked, {"cotangent": "ones"}, f"the cotangent has dtype <U4; {REAL}"),
-    (checked, {"cotangent": 1j * X}, f"the cotangent has dtype complex128; {REAL}"),
-    (checked, {"cotangent": np.array([1, None, 2])}, f"the cotangent has dtype object; {REAL}"),
-    (checked, {"cotangent": X > 0}, f"the cotangent has dtype bool; {REAL}"),
-    (checked, {"cotangent": 1.0}, r"the cotangent has shape \(\); the function's value has \(3,\)"),
-    (checked, {"cotangent": [1.0, 2.0, 3.0]}, r"the cotangents have shapes \[\(\), \(\), \(\)\]; wanted are"),
-    (checked, {"cotangent": [None]}, r"the cotangents have shapes \[\]; wanted are \[\(3,\)\]"),
-    (check_gradient, {"f": torch.sin, "args": (TX,), "order": 2, "cotangent": 3}, "a list of 2 directions"),
+    (checked, {"jit": True}, "jit must be False where the arguments are numpy's, got True"),
+    (checked, {"jit": "x"}, "jit must be True or False, got 'x'"),
+    (checked, {"jit": 1}, "jit must be True or False, got 1"),
+    (check_gradient, {"f": torch.sin, "args": (TX,), "jit": True}, "jit must be False .* torch's"),
+    (checked, {"cotangent": "ones"}, f"{REAL} <U4"),
+    (checked, {"cotangent": 1j * X}, f"{REAL} complex128"),
+    (checked, {"cotangent": np.array([1, None, 2])}, f"{REAL} object"),
+    (checked, {"cotangent": X > 0}, f"{REAL} bool"),
+    (checked, {"cotangent": 1.0}, r"the cotangent must have shape \(3,\), got \(\)"),
+    (checked, {"cotangent": [1.0, 2.0, 3.0]}, r"cotangents must have shapes \[\(3,\)\], got \[\(\), "),
+    (checked, {"cotangent": [None]}, r"the cotangents must have shapes \[\(3,\)\], got \[\]"),
+    (check_gradient, {"f": torch.sin, "args": (TX,), "order": 2, "cotangent": 3}, "of 2 directions, got 3"),
     (check_gradient, {"f": torch.sin, "args": (TX,), "mode": "forward", "cotangent": X[:2]},
-     r"the tangent has shape \(2,\)"),
+     r"the tangent must have shape \(3,\), got \(2,\)"),
     (check_gradient, {"f": lambda x: torch.sin(x), "args": (X,)}, WRITTEN.format("torch", "numpy")),
     (exactly, {"f": lambda x: torch.sin(x)}, WRITTEN.format("torch", "numpy")),
     (check_gradient, {"f": lambda x: 2 * jnp.sin(x), "args": (X,)}, WRITTEN.format("jax", "numpy")),
@@ -137,20 +141,23 @@ REFUSED = [
     (exact_value, {"f": lambda x: 2 * jnp.sin(x), "args": (X,)}, WRITTEN.format("jax", "numpy")),
     (check_gradient, {"f": lambda x: jnp.sin(x), "args": (TX,)}, WRITTEN.format("jax", "torch")),
     (check_gradient, {"f": lambda x: torch.sin(x), "args": (JX,)}, WRITTEN.format("torch", "jax")),
+    (check_gradient, {"f": lambda x: tanh(x), "args": (TX,)}, WRITTEN.format("jax", "torch")),
     (checked, {"args": (np.ma.masked_array(X, [0, 1, 0]),)}, rf"x is a numpy MaskedArray, {OTHER} np"),
     (checked, {"args": (X.reshape(1, 3).view(np.matrix),)}, f"x is a numpy matrix, {OTHER} np"),
     (exactly, {"args": (X.view(Metres),)}, f"x is a tests Metres, {OTHER} np"),
     (checked, {"args": (pd.Series(X),)}, rf"x is a pandas Series, {OTHER} x.to_numpy\(\)"),
     (checked, {"args": (X, np.ma.masked_array([1, 2]))}, f"argument 1 is a numpy MaskedArray, {OTHER} np"),
-    *((door, {"args": (bad,)}, r"no argument holds floating numbers, .* allowed are bfloat16, float16")
+    *((door, {"args": (bad,)}, "an argument must be an array of bfloat16, float16, .* complex128, got ")
       for door in (checked, exactly)
       for bad in (X.astype(object), np.array(["a"]), np.zeros(3, [("a", float)]), X.astype("M8[s]"),
                   X.astype(np.longdouble), X.astype(">f8"), 2, True, "a", None)),
-    (layered, {"layer": Doubling}, "layer is the class Doubling; pass an object of it"),
-    (layered, {"layer": len}, "has no forward and no backward"),
-    (layered, {"layer": torch.nn.Linear(3, 2)}, "Linear has no backward"),
-    (layered, {"x": "abc"}, "x has dtype <U3; allowed are bfloat16, float16, float32, float64"),
-    (layered, {"x": np.arange(3)}, "x has dtype int64, and the layer has no parameters"),
+    (layered, {"layer": Doubling}, r"layer must be an object, got the class Doubling: pass Doubling\(...\)"),
+    (layered, {"layer": len}, "got a builtin_function_or_method without forward and"),
+    (layered, {"layer": torch.nn.Linear(3, 2)}, "layer must have .*, got a Linear without backward"),
+    (layered, {"x": "abc"}, "x must be an array of bfloat16, .* or integers, got a str of dtype <U3"),
+    (layered, {"x": np.arange(3)}, "x must hold floating numbers, got int64: the layer has no parameters"),
+    (layered, {"spec": 5}, "spec must be a function, got 5"),
+    (layered, {"constants": 5}, "constants must be a list of attributes' names, got 5"),
 ]  # fmt: skip
 
 

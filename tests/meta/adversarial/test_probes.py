@@ -778,6 +778,18 @@ class Forgetful(Affine):
         return dout @ self.W.T
 
 
+class Lower(Forgetful):
+    def backward(self, dout):
+        self.dw = self.x.T @ dout
+        return super().backward(dout)
+
+
+class Gathered(Forgetful):
+    def backward(self, dout):
+        self.grads = {"w": self.x.T @ dout}
+        return super().backward(dout)
+
+
 class Leftover(Affine):
     def backward(self, dout):
         dx = super().backward(dout)
@@ -804,6 +816,8 @@ class Scaled(Affine):
 NOT_COMPARED = [
     (Misnamed, {}, "W moves the result and is not compared: is my_grad its gradient. Call that dW, put both"),
     (Forgetful, {}, "W moves the result and is not compared: leave its gradient in dW, put both in params"),
+    (Lower, {}, r"W moves the result and is not compared: leave its gradient in dW \(found 'dw'\), put both"),
+    (Gathered, {}, r"W moves the result .* leave its gradient in dW \(found \"grads\['w'\]\"\), put both"),
     (Leftover, {}, "dV looks like a gradient and is not compared: the layer has no parameter of that name"),
     (Scaled, {}, r"scale moves the result and .* if it is a constant, name it in constants=\['scale'\]"),
     (Scaled, {"constants": ["scale"]}, ""),
@@ -820,8 +834,8 @@ def test_what_moves_a_layer_and_is_not_compared_is_named(layer, more, said):
 
 
 @pytest.mark.parametrize(("constants", "said"), [
-    ("scale", "constants is 'scale'; write a list"), ([3], "write a list of attributes' names"),
-    (["sclae"], "constants has 'sclae', which the layer has not"),
+    ("scale", "constants must be a list of attributes' names, got 'scale'"), ([3], "names, got a list"),
+    (["sclae"], "constants must name what the layer holds, got 'sclae'; near matches: scale"),
 ])  # fmt: skip
 def test_constants_are_names_of_attributes(constants, said):
     with pytest.raises(ValueError, match=said):
@@ -1014,7 +1028,7 @@ def test_probes_are_chosen_by_name(probes):
 
 @pytest.mark.parametrize("probes", [["clipped"], ["twice", "clipped"], [3], None, 3])
 def test_an_unknown_probe_is_refused_with_what_is_allowed(probes):
-    said = r"probes has .*; allowed are True, False, and ones, zeros, expanded, strided, .*kept"
+    said = "probes must be True, False or names among ones, zeros, expanded, strided, .*kept.*, got "
     for check in (partial(check_gradient, square, (X,)), partial(check_layer, Affine(), X)):
         with pytest.raises(ValueError, match=said):
             check(probes=probes)

@@ -436,10 +436,10 @@ ERRORS = {
     "NumPy arrays": (lambda x: torch.sin(x), (X.numpy(),), 'pass framework="torch"'),
     "NumPy arrays that become tensors": (
         lambda x: torch.as_tensor(x).sin(), (X.numpy(),), 'pass framework="torch"'),
-    "quantized": (lambda q: q.dequantize(), (quantized(),), r"floating numbers.*dtypes: quint8"),
-    "eight bits": (lambda x: x.double(), (X.to(torch.float8_e4m3fn),), "floating numbers.*float8_e4m3fn"),
+    "quantized": (lambda q: q.dequantize(), (quantized(),), "must be an array of .*, got quint8"),
+    "eight bits": (lambda x: x.double(), (X.to(torch.float8_e4m3fn),), "an array of .*, got float8_e4m3fn"),
     "without numbers": (torch.sin, (torch.zeros(2, device="meta"),), "which has a shape and no numbers"),
-    "nothing": (lambda: X, (), "there is nothing to differentiate"),
+    "nothing": (lambda: X, (), "an argument must be an array of"),
 }  # fmt: skip
 
 
