@@ -85,12 +85,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if seed == "random":
         config.option.gradproof_seed = seed = str(random.SystemRandom().randrange(2**31))
     if not str(seed).isdigit():
-        raise pytest.UsageError(f"--gradproof-seed is {seed!r}; it is a whole number, or `random`")
+        raise pytest.UsageError(f"--gradproof-seed must be a whole number or `random`, got {seed!r}")
     report = config.option.gradproof_report
     if report and Path(report).suffix not in {".csv", ".md", ".jsonl", PAGE}:
-        raise pytest.UsageError(
-            f"--gradproof-report is {report}; its name ends in .csv, .md, .jsonl or .html"
-        )
+        raise pytest.UsageError(f"--gradproof-report must end in .csv, .md, .jsonl or .html, got {report}")
     if report:
         config.option.gradproof_report = _absolute("--gradproof-report", report)
     if report and Path(report).suffix == PAGE:
@@ -115,9 +113,11 @@ def _absolute(option: str, name: str) -> str:
     """The path of a file that is written at the end, wherever the tests go meanwhile."""
     path = Path(name).absolute()
     if not path.parent.is_dir():
-        raise pytest.UsageError(f"{option} is {name}, and there is no folder {path.parent}; make it first")
+        raise pytest.UsageError(
+            f"{option} must be in a folder that is there, got {name}: make {path.parent} first"
+        )
     if path.is_dir():
-        raise pytest.UsageError(f"{option} is {name}, which is a folder; name a file")
+        raise pytest.UsageError(f"{option} must be a file, got the folder {name}")
     return str(path)
 
 

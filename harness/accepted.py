@@ -60,8 +60,8 @@ class Known:
         for name, text in (("reason", self.reason), ("link", self.link)):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(
-                    f"a known finding's {name} must be a text, got {text!r}: say why you accept it, and "
-                    "where that is written"
+                    f"a known finding's {name} must be a text that says something, got {text!r}: say why you "
+                    "accept it, and where that is written"
                 )
 
     def is_of(self, part: Part) -> bool:

@@ -27,9 +27,9 @@ from harness.verdicts import Verdict
 
 DIRECTION = "direction"  # the input that a row names
 LOST = (
-    "a rule depends on its cotangent, or tangent, as another function's rule does, so second derivatives "
-    "through this function are wrong: look for detach, .data, no_grad, once_differentiable or stop_gradient "
-    "in the rule, or for a wrong rule of its own"
+    "the rule's derivative in its cotangent, or tangent, is wrong, so second derivatives through this "
+    "function are wrong: look for detach, .data, no_grad, once_differentiable or stop_gradient in the rule, "
+    "or for a wrong rule of its own"
 )
 
 _asked: ContextVar[bool] = ContextVar("_asked", default=True)

@@ -71,6 +71,7 @@ def exact_value(
         Undecided: No precision within the limits decides a comparison or narrows an element; or the function
             takes another path where it is recorded than where it runs.
         ValueError: An argument of this function is not what it must be, or no argument is floating.
+        TypeError: There is no such keyword.
         Exception: Whatever `f` raises.
     """
     limits, (bits, quickly) = _limits(max_bits, seconds, bits), _precision(bits, digits)
@@ -155,11 +156,13 @@ def exact_gradient(
         Undecided: No precision within the limits decides a comparison or narrows an element; or the function
             takes another path where it is recorded than where it runs.
         ValueError: An argument of this function is not what it must be.
+        TypeError: There is no such keyword.
+        Exception: Whatever `f` raises.
     """
     derivative, limits = Derivative.of(mode, order), _limits(max_bits, seconds, bits)
     bits, quickly = _precision(bits, digits)
     if tangents is not None and (cotangent is not None or derivative.steps != ("forward",)):
-        raise ValueError('tangents are given; pass them with mode="forward", and no cotangent')
+        raise ValueError(f'tangents must come with mode="forward" and no cotangent, got mode={mode!r}')
     target = target_of(
         given.function("f", f), args, given.mapping("kwargs", kwargs), argnums, framework, exactly=True
     )

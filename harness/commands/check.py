@@ -140,7 +140,7 @@ def _confirm_page(file: Path | None) -> None:
     if file is None:
         return
     if file.is_dir() or not file.absolute().parent.is_dir():
-        raise UsageError(f"--html is {file}; name a file in a folder that is there")
+        raise UsageError(f"--html must be a file in a folder that is there, got {file}")
     refuse_unwritable(f"--html {file}", file.parent)
     confirmed("--html")
 
@@ -249,7 +249,7 @@ def _kwargs(text: str) -> dict[str, Any]:
 
 def _formats(options: CheckOptions) -> list[str]:
     if options.output and options.output.exists() and not options.output.is_dir():
-        raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
+        raise UsageError(f"--output must be a folder, which may be new, got the file {options.output}")
     formats = listed("--format", options.format or (",".join(FORMATS) if options.output else "text"), FORMATS)
     if options.output is None and len(formats) > 1:
         raise UsageError(

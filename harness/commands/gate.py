@@ -101,7 +101,7 @@ def _check(options: GateOptions) -> None:
         raise UsageError("--resume continues a run, and --from runs nothing: leave one out")
     if options.save.is_dir():
         raise UsageError(
-            f"--save {options.save} is a folder; name a file, such as {options.save / SAVED.name}"
+            f"--save must be a file, such as {options.save / SAVED.name}, got the folder {options.save}"
         )
     for path in (options.from_, options.against):
         if path and not path.is_file():

@@ -163,7 +163,7 @@ def _loaded(path: Path) -> list[Array]:
         ) from None
     if not is_archive:
         raise UsageError(
-            f"--inputs {path} is not an .npz file, it holds one array; write numpy.savez(FILE, x, w)"
+            f"--inputs must be an .npz file, got {path}, which holds one array; write numpy.savez(FILE, x, w)"
         )
     if not found:
         raise UsageError(f"--inputs {path} holds no array")

@@ -107,7 +107,7 @@ def _cells(options: ReportOptions) -> list[Cell]:
         NothingSelected: A pattern matches nothing.
     """
     if options.output and options.output.exists() and not options.output.is_dir():
-        raise UsageError(f"--output {options.output} is a file; name a folder, which may be new")
+        raise UsageError(f"--output must be a folder, which may be new, got the file {options.output}")
     if options.table:
         listed("--table", options.table, sorted(tables.NAMES))
         if options.output:

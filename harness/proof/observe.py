@@ -194,8 +194,10 @@ def _miscounted(gradients: Gradients, names: Sequence[str]) -> str:
     if isinstance(found, dict):
         keys = ", ".join(map(repr, found))
         return f"the backward returns a dictionary with the keys {keys}; the arguments are {', '.join(names)}"
-    each = f": return one for each of {', '.join(names)}" if len(names) > 1 else ""
-    return f"{many(len(gradients), 'gradient')} for {many(len(names), 'differentiated argument')}{each}"
+    each = f"one for {'each of ' if len(names) > 1 else ''}{', '.join(names)}"
+    return (
+        f"{many(len(gradients), 'gradient')} for {many(len(names), 'differentiated argument')}: return {each}"
+    )
 
 
 def _aliases(gradients: Sequence[Array | None], given: Sequence[Array], names: Sequence[str]) -> list[str]:

@@ -38,7 +38,9 @@ class Workers:
         if self.jobs < 0:
             raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {self.jobs}")
         if self.scheduler and not self.scheduler.startswith(("tcp://", "tls://")):
-            raise UsageError(f"--scheduler is {self.scheduler!r}; write tcp://HOST:PORT, or tls://HOST:PORT")
+            raise UsageError(
+                f"--scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got {self.scheduler!r}"
+            )
         if self.scheduler and find_spec("distributed") is None:
             raise UsageError("--scheduler needs Dask: pip install 'gradproof[cluster]'")
 

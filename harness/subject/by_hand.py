@@ -58,9 +58,7 @@ class First(Derived):
         if not isinstance(found, tuple | list) or len(found) != 2:
             several = isinstance(found, tuple | list)
             what = f"{len(found)} values" if several else kind_of(found)
-            raise ValueError(
-                f"with residual_vjp= the function must return (result, residuals); it returns {what}"
-            )
+            raise ValueError(f"f must return (result, residuals) with residual_vjp=, got {what}")
         return found[0], found[1]
 
     @property

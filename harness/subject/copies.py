@@ -21,7 +21,7 @@ from oracles.exact.from_numpy.array import is_traced
 OUTPUT, OF_INPUTS = "output", "dinputs"
 # What an object that differs from copies of it "gives ...".
 BY_IDENTITY = (
-    "something else than a copy of it, and copies are what is checked: it finds an array by id(), as by "
+    "other results than a copy of it, and copies are checked: it may find an array by id(), such as "
     "id(self.W), and a copy has other ids; use attributes or names"
 )
 # How far what is computed in other memory may differ: in the spacing of its numbers, and at the most.

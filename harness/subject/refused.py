@@ -90,7 +90,7 @@ def refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
             number = float(array[at])
             what = "missing data" if np.isnan(number) else "a mask"
             raise Unsupported(
-                f"{place_of(name, at)} is {number}; only finite numbers have a derivative; "
+                f"{place_of(name, at)} must be finite to have a derivative, got {number}: "
                 f"leave {what} out of argnums="
             )
 

@@ -65,6 +65,6 @@ def told(names: Sequence[str]) -> str:
     which = ", ".join(names)
     return (
         f"the object caches something computed from {which}: once {which} is updated in place, it still uses "
-        "the old value. Compute it anew in forward (look up nothing by id, by sum, or as it is there), "
-        "unless it is kept on purpose, or your steps make new arrays or tell the object"
+        "the old value. Compute it anew in forward: the same id, or the same sum, does not say that nothing "
+        "changed. It is no fault if it is kept on purpose, or your steps make new arrays or tell the object"
     )

@@ -140,7 +140,7 @@ def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(se
         ((BASELINE, f"{UPDATE}=why"), "true", "a baseline that CI updates agrees with everything"),
         ((f"{UPDATE}=why",), "", f"{UPDATE} needs --gradproof-baseline=FILE"),
         (("--gradproof-sarif=a.sarif",), "", "--gradproof-sarif needs --gradproof-baseline=FILE"),
-        ((BASELINE, "--gradproof-sarif=no/a.sarif"), "", "no; make it first"),
+        ((BASELINE, "--gradproof-sarif=no/a.sarif"), "", "that is there, got no/a.sarif: make "),
         (("--gradproof-baseline=no.json",), "", "create it: pytest --gradproof-baseline=no.json"),
         (("--gradproof-baseline=bad.json",), "", "bad.json is damaged"),
         (("--gradproof-baseline=bad.json", f"{UPDATE}=why"), "", "bad.json is damaged"),

@@ -132,7 +132,7 @@ def test_beside_an_argument_with_numbers_an_empty_one_is_no_matter():
 
 @pytest.mark.parametrize(("vjp", "message"), [
     (lambda g, x: None, "no gradient (None), which is not a zero gradient"),
-    (lambda g, x: (g, g), "2 gradients for 1 differentiated argument"),
+    (lambda g, x: (g, g), "2 gradients for 1 differentiated argument: return one for x"),
     (lambda g, x: 2 * g[:1] * x[:1], "the gradient has shape (1,) instead of (3,)"),
     (lambda g, x: (2 * g * x).astype("float32"), "the gradient has dtype float32 instead of float64"),
 ])  # fmt: skip

@@ -231,7 +231,7 @@ def test_as_in_jax_a_backward_may_give_a_gradient_for_every_argument():
 @pytest.mark.parametrize("result", [lambda x: x, lambda x: (x, x, x)])
 def test_a_forward_without_residuals_says_what_it_must_return(result):
     with pytest.raises(
-        ValueError, match=r"must return \(result, residuals\); it returns (an ndarray|3 values)"
+        ValueError, match=r"f must return \(result, residuals\) with residual_vjp=, got (an ndarray|3 values)"
     ):
         check_gradient(result, (X,), residual_vjp=lambda r, g: g)
 

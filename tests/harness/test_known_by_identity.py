@@ -83,7 +83,7 @@ class Late(Scaled):
 def test_a_layer_of_which_copies_differ_is_unsupported(kind):
     found = check_layer(kind(), X)
     assert found.verdict == "unsupported"
-    assert "gives something else than a copy of it" in str(found)
+    assert "gives other results than a copy of it" in str(found)
 
 
 class Named(Scaled):
@@ -126,4 +126,4 @@ class Net:
 def test_a_network_likewise():
     found = check_network(Net(), X, None)
     assert found.verdict == "unsupported"
-    assert "Net gives something else than a copy of it" in str(found)
+    assert "Net gives other results than a copy of it" in str(found)

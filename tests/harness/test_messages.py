@@ -140,6 +140,10 @@ class Doubled(torch.autograd.Function):
         (lambda: harness.check_gradient(negated, (3,), vjp=lambda g, x: -g), "pass argument 0 as 3.0"),
         (lambda: harness.check_gradient(torch.sin, (T,), seconds=0), "seconds must be a number > 0, got 0"),
         (lambda: harness.exact_gradient(torch.sin, (T,), seconds=0), "seconds must be a number > 0, got 0"),
+        (
+            lambda: harness.exact_gradient(torch.sin, (T,), tangents=X),
+            "tangents must come with mode=\"forward\" and no cotangent, got mode='reverse'",
+        ),
     ],
 )
 def test_a_usual_mistake_gets_what_to_write(ask, said):

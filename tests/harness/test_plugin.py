@@ -250,10 +250,13 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("--gradproof-report=out.txt", "its name ends in .csv, .md, .jsonl or .html"),
-        ("--gradproof-report=no/such/out.csv", "no/such; make it first"),
-        ("--gradproof-report=.csv/out.csv", ".csv; make it first"),
-        ("--gradproof-seed=first", "--gradproof-seed is 'first'; it is a whole number, or `random`"),
+        ("--gradproof-report=out.txt", "--gradproof-report must end in .csv, .md, .jsonl or .html, got "),
+        (
+            "--gradproof-report=no/such/out.csv",
+            "--gradproof-report must be in a folder that is there, got no/such/out.csv: make ",
+        ),
+        ("--gradproof-report=.csv/out.csv", ".csv first"),
+        ("--gradproof-seed=first", "--gradproof-seed must be a whole number or `random`, got 'first'"),
         ("--gradproof-fallback=ignore", "invalid choice: 'ignore'"),
     ],
 )

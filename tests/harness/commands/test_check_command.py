@@ -205,7 +205,7 @@ def test_an_empty_shape_is_nothing_compared(check):
         ((*SOFTMAX, "--shape", "3", "--seconds", "-1"), "--seconds must be a number > 0, got -1"),
         ((*SOFTMAX, "--shape", "3", "--format", "cvs"), "near matches: csv"),
         ((*SOFTMAX, "--shape", "3", "--format", "csv,md"), "--format csv,md needs --output DIR"),
-        ((*SOFTMAX, "--shape", "3", "--output", "mykernels.py"), "--output mykernels.py is a file"),
+        ((*SOFTMAX, "--shape", "3", "--output", "mykernels.py"), "may be new, got the file mykernels.py"),
         ((*SOFTMAX, "--shape", "3", "--layer"), "--vjp is for functions"),
         (
             ("mykernels:affine", "--shape", "3", "--layer", "--order", "2"),
@@ -274,7 +274,7 @@ def test_an_array_alone_is_no_file_of_arguments(check):
     np.save("alone.npy", np.ones(3))
     code, text = check(*SOFTMAX, "--inputs", "alone.npy")
     assert code == 2
-    assert "--inputs alone.npy is not an .npz file, it holds one array; write numpy.savez" in text
+    assert "--inputs must be an .npz file, got alone.npy, which holds one array; write" in text
 
 
 def test_a_damaged_archive_is_a_usage_error(check, tmp_path):

@@ -452,7 +452,7 @@ def test_one_framework_missing_is_a_row_and_the_run_goes_on(monkeypatch, capsys)
 def test_an_impossible_output_folder_is_a_usage_error(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert run([*SMALL, "--output", str(tmp_path / "file")]) == ExitCode.USAGE
-    assert "--output" in capsys.readouterr().err
+    assert "--output must be a folder, which may be new, got the file " in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -645,7 +645,7 @@ def test_an_unknown_option_is_told_what_there_is(tokens, said, capsys):
         ),
         (
             "gate --case relu --save {folder}",
-            "--save {folder} is a folder; name a file, such as {folder}/run",
+            "--save must be a file, such as {folder}/run",
         ),
         ("gate --case relu --save /proc/x/y", "the rows cannot be written to /proc/x/y"),
         ("baseline update --reason why --baseline /proc/x/y", "--baseline /proc/x/y: nothing can be written"),

@@ -30,7 +30,7 @@ def test_a_check_writes_its_page(tmp_path, capsys):
 
 def test_a_folder_that_is_missing_is_refused_before_anything_runs(tmp_path, capsys):
     assert run([*CHECK, "--html", str(tmp_path / "new" / "page.html")]) == 2
-    assert "name a file in a folder that is there" in capsys.readouterr().err
+    assert "--html must be a file in a folder that is there, got " in capsys.readouterr().err
     assert run([*CHECK, "--html", str(tmp_path)]) == 2
 
 

@@ -441,10 +441,22 @@ def test_known_findings_of_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: Known("accurate", "r", "l"), "allowed are wrong, miscomputed"),
-        (lambda: Known("wrong", " ", "l"), "needs a reason"),
-        (lambda: Known("wrong", "r", ""), "needs a link"),
-        (lambda: check_gradient(torch.tanh, (TX,), known=3), "pass a gradproof.Known"),
+        (
+            lambda: Known("accurate", "r", "l"),
+            "a known finding's verdict must be one of wrong, .*, got 'accurate'",
+        ),
+        (
+            lambda: Known("wrong", " ", "l"),
+            "a known finding's reason must be a text that says something, got ' '",
+        ),
+        (
+            lambda: Known("wrong", "r", ""),
+            "a known finding's link must be a text that says something, got ''",
+        ),
+        (
+            lambda: check_gradient(torch.tanh, (TX,), known=3),
+            "known must be a gradproof.Known, a list of them or the path of a file, got 3",
+        ),
     ],
 )
 def test_a_known_finding_says_what_why_and_where(wrong, said):

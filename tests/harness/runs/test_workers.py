@@ -168,8 +168,11 @@ def test_an_exit_code_is_told():
     ("given", "said"),
     [
         ({"jobs": -1}, "--jobs must be an integer >= 0"),
-        ({"scheduler": "10.0.0.1:8786"}, "write tcp://HOST:PORT, or tls://HOST:PORT"),
-        ({"scheduler": "http://10.0.0.1"}, "write tcp://HOST:PORT"),
+        (
+            {"scheduler": "10.0.0.1:8786"},
+            "--scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got '10.0.0.1:8786'",
+        ),
+        ({"scheduler": "http://10.0.0.1"}, "got 'http://10.0.0.1'"),
     ],
 )
 def test_workers_that_cannot_be_are_refused(given, said):
