@@ -9,7 +9,14 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-from cyclopts import App, CycloptsError, Parameter, UnknownOptionError
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    Parameter,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from harness.commands.configuration import ConfiguredApp
 from harness.commands.options import (
@@ -260,7 +267,9 @@ def run(tokens: list[str] | None = None) -> ExitCode:
         result = app(tokens, exit_on_error=False, print_error=False)
     except UnknownOptionError as problem:
         return _say(_unknown(problem), ExitCode.USAGE)
-    except (CycloptsError, UsageError) as problem:
+    except CycloptsError as problem:
+        return _say(_misused(problem), ExitCode.USAGE)
+    except UsageError as problem:
         return _say(str(problem), ExitCode.USAGE)
     except NothingSelected as problem:
         return _say(str(problem), ExitCode.NOTHING_COMPARED)
@@ -290,8 +299,23 @@ def _unknown(problem: UnknownOptionError) -> str:
         return f"Unknown option: {word}. Did you mean {options[near[0]]}?"
     if 0 < len(options) <= FEW:
         return f"Unknown option: {word}. Options are {', '.join(options.values())}."
-    command = " ".join([app.name[0], *(problem.command_chain or ())])
-    return f"Unknown option: {word}. `{command} --help` lists all."
+    return f"Unknown option: {word}. `{_command(problem)} --help` lists all."
+
+
+def _misused(problem: CycloptsError) -> str:
+    """What is said of words that a command does not take, or of one that it lacks."""
+    command = _command(problem)
+    if isinstance(problem, UnusedCliTokensError):
+        words = ", ".join(map(repr, problem.unused_tokens or ()))
+        return f"`{command}` takes no {words}; `{command} --help` lists what it takes"
+    if isinstance(problem, MissingArgumentError) and problem.argument and problem.keyword is None:
+        name = problem.argument.name.removeprefix("--").upper()
+        return f"`{command}` needs {name}; `{command} --help` says what that is"
+    return str(problem)
+
+
+def _command(problem: CycloptsError) -> str:
+    return " ".join([app.name[0], *(problem.command_chain or ())])
 
 
 def _say_raised(problem: BaseException) -> ExitCode:
