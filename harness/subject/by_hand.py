@@ -12,9 +12,10 @@ from typing import Any
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Function
 from harness.subject.gradient_names import named_as, under_own_names
+from harness.subject.leaves import Argument
 from harness.subject.names import parameters_of
 from harness.subject.number_lists import as_number, is_list_for, stacked
-from harness.subject.target import Argument, Target
+from harness.subject.target import Target
 from oracles.exact.program.trees import Derived, Fixed, Flat, Tree, dtype_of, flatten, is_complex
 from oracles.exact.program.words import kind_of
 
