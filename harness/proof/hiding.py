@@ -34,6 +34,7 @@ from harness.subject.complex_pairs import ComplexName
 from harness.subject.derivative import Array
 from harness.subject.names import names_of
 from harness.subject.tested import Tested
+from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.code_names import names_in
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.reach import cells
@@ -102,7 +103,7 @@ def numbers_named(rule: Any) -> list[Array]:
     named = [n for n in names_in(function.__code__) & known.keys() if type(known[n]) in NUMBERS]
     loaded = _globals_loaded(function.__code__) if named else set()  # an attribute may be called the same
     values = [*held, *(function.__defaults__ or ()), *(known[n] for n in named if n in loaded)]
-    return [np.asarray(value) for value in values if type(value) in NUMBERS]
+    return [np.asarray(value) for value in values if type(value) in NUMBERS and not is_traced(value)]
 
 
 def _globals_loaded(code: types.CodeType) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.forward_ad import _set_fwd_grad_enabled
+from torch.autograd.graph import saved_tensors_hooks
 
 from oracles.exact.from_aten.memory import constant, name_of
 from oracles.exact.program import functions as f
@@ -119,9 +120,21 @@ def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
         return False
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
-        with above_autograd(), _set_fwd_grad_enabled(False):  # forward mode needs more than that
+        # Forward mode needs more than that, and what the user does with saved tensors is none of ours.
+        with above_autograd(), _set_fwd_grad_enabled(False), saved_tensors_hooks(_itself, _itself):
             _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
     return _FOLLOWED[kind]
+
+
+def accumulated_in(leaf: Tensor) -> Tensor | None:
+    """The leaf whose gradient it has: another one where `saved_tensors_hooks` have made this anew."""
+    with above_autograd(), torch.enable_grad():
+        node = leaf.view_as(leaf).grad_fn
+    return getattr(node.next_functions[0][0], "variable", None) if node else None
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 @contextmanager

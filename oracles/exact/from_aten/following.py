@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oracles.exact.from_aten.call import gives_gradient, tensors_of, with_leaves
-from oracles.exact.from_aten.lost_gradients import refuse_marked, refuse_unfollowed, refuse_without_gradient
+from oracles.exact.from_aten.call import accumulated_in, gives_gradient, tensors_of, with_leaves
+from oracles.exact.from_aten.lost_gradients import refuse_marked, refuse_without_gradient
 from oracles.exact.from_aten.memory import REPLACED, Hold, Memory, innermost, is_leaf, is_moving, key_of
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.complex import each_part, vars_of
@@ -89,7 +89,10 @@ class AutogradView(Watch):  # type: ignore[no-untyped-call]
     def _begins_anew(self, tensor: Tensor) -> bool:
         """Whether another graph begins here: `x.detach().requires_grad_()`, a new Parameter."""
         base = tensor._base if tensor.requires_grad and tensor._base is not None else tensor
-        return base.is_leaf and base.requires_grad and not any(base is t for t in self.leaves)
+        if not (base.is_leaf and base.requires_grad) or any(base is t for t in self.leaves):
+            return False
+        whose = accumulated_in(base)
+        return not any(whose is t for t in self.leaves)
 
     def _seen_by_autograd(self, leaf: Any) -> Any:
         """The tensor that autograd saw: torch writes out a lazy conjugate or negative below it."""
@@ -186,9 +189,9 @@ class AutogradView(Watch):  # type: ignore[no-untyped-call]
     def _refuse_marked(self, outputs: list[Var]) -> None:
         refuse_marked(self.recorder, self._silent, outputs)
 
-    def _refuse_unfollowed(self, tensors: list[Tensor], results: list[Tensor]) -> None:
-        unseen = [t for t in tensors if not (t.requires_grad or self._is_below(t))]
-        refuse_unfollowed(self._counts, unseen, results)
+    def _counts_unfollowed(self, tensors: list[Tensor]) -> bool:
+        """Whether something counts that autograd does not follow."""
+        return any(self._counts(t) for t in tensors if not (t.requires_grad or self._is_below(t)))
 
     def _counts(self, tensor: Tensor) -> bool:
         """Whether a tensor moves with what is differentiated, and autograd could follow it."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
-from torch import Tensor
+from collections.abc import Mapping, Sequence
 
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Var
@@ -33,12 +31,9 @@ def refuse_without_gradient(operator: str) -> None:
     )
 
 
-def refuse_unfollowed(
-    counts: Callable[[Tensor], bool], unseen: Sequence[Tensor], results: Sequence[Tensor]
-) -> None:
+def refuse_unfollowed() -> None:
     """In a custom derivative that is differentiated: autograd does not follow something that counts."""
-    if any(map(counts, unseen)) and any(map(counts, results)):
-        raise Unsupported(
-            "a custom backward, or jvp, that is differentiated again uses what autograd does not follow "
-            "(detached, or saved without history), so its own derivative is lost; check it with order=2"
-        )
+    raise Unsupported(
+        "a custom backward, or jvp, that is differentiated again uses what autograd does not follow "
+        "(detached, or saved without history), so its own derivative is lost; check it with order=2"
+    )

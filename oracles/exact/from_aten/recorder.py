@@ -31,6 +31,7 @@ from oracles.exact.from_aten.call import (
     with_leaves,
 )
 from oracles.exact.from_aten.following import AutogradView
+from oracles.exact.from_aten.lost_gradients import refuse_unfollowed
 from oracles.exact.from_aten.memory import (
     constant,
     has_memory,
@@ -161,7 +162,8 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
     def _translate(self, func: Any, args: Any, kwargs: Any, changed: list[Tensor]) -> Any:
         name, tensors = plain_name(func, bool(changed)), tensors_of((args, kwargs))
         rule = self._rule_for(func, bool(changed))
-        tracked = self._is_tracked(tensors)
+        tracked, in_rule = self._is_tracked(tensors), self.moves and self.within and not self.depth
+        unfollowed = in_rule and self._counts_unfollowed(tensors)  # before it writes into them
         self.recorder.calls(name, self.place)
         if rule is None:
             if (own := definition_of("torch", func._schema.name)) is not None:
@@ -196,8 +198,8 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
         for result, value in pairs + call.writes:
             if result is not None:
                 self._write(func, result, value, live, changed, tracked)
-        if self.moves and self.within and not self.depth:
-            self._refuse_unfollowed(tensors, [result for result, _ in pairs if result is not None])
+        if unfollowed and any(self._counts(result) for result, _ in pairs if result is not None):
+            refuse_unfollowed()
         self._note_lost(func, args, kwargs, found, changed, tracked)
         return results
 

@@ -15,6 +15,7 @@ from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.program import Var
 from oracles.exact.program.recording import Recorder
 
+HOLDS = "stop_gradient"
 # Inside these is what a custom function computes, and no rule.
 OF_FUNCTIONS = frozenset({"custom_jvp_call", "custom_vjp_call"})
 # By which of its functions JAX runs rules: as it calls what is differentiated, or when that is pulled back.
@@ -23,14 +24,18 @@ RUNS_RULES = frozenset({"bind_with_trace", "_flatten_fwd", "_flatten_bwd", "_fla
 PULLED_BACK = source_info_util.Transform("transpose")  # all that JAX's own rules do there is linear
 
 
-def is_lost(equation: Any) -> bool:
+def holds_in_rule(equation: Any) -> bool:
     """Whether a rule holds something fixed with it."""
-    if equation.primitive.name != "stop_gradient":
-        return False
-    source = equation.source_info
-    if PULLED_BACK in source.name_stack.stack:
-        return True
-    codes = source.traceback.raw_frames()[0] if source.traceback else ()
+    return PULLED_BACK in equation.source_info.name_stack.stack or is_run_by_rule(equation)
+
+
+def is_run_by_rule(equation: Any) -> bool:
+    """Whether a rule has called it, and so all that it contains.
+
+    What JAX itself computes again where it pulls back (`jax.checkpoint`) is the function's.
+    """
+    trace = equation.source_info.traceback
+    codes = trace.raw_frames()[0] if trace else ()
     return any(c.co_name in RUNS_RULES and c.co_filename == custom_derivatives.__file__ for c in codes)
 
 

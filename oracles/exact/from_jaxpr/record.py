@@ -13,8 +13,8 @@ What has none and gets constants alone is what it gives as it runs; another libr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import Any
 
@@ -28,7 +28,13 @@ from oracles.exact.from_jaxpr.foreign import implementation, is_pure
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
-from oracles.exact.from_jaxpr.lost_gradients import OF_FUNCTIONS, is_lost, refuse_lost
+from oracles.exact.from_jaxpr.lost_gradients import (
+    HOLDS,
+    OF_FUNCTIONS,
+    holds_in_rule,
+    is_run_by_rule,
+    refuse_lost,
+)
 from oracles.exact.from_jaxpr.nowhere import refuse_nan
 from oracles.exact.from_jaxpr.pairing import (
     SEVERAL,
@@ -120,7 +126,7 @@ class _Reader:
         notes: The literals that are not known exactly, once each, and why.
         fixed: What is made of constants alone.
         lost: What rules of custom functions hold fixed, and of what.
-        within: How deep it is in what custom functions compute.
+        within, rules: How deep it is in what custom functions compute, and in what their rules do.
     """
 
     def __init__(
@@ -138,7 +144,7 @@ class _Reader:
         self.notes: dict[str, None] = {}
         self.fixed = Fixed()
         self.lost: dict[Var, Var] = {}
-        self.within = 0
+        self.within = self.rules = 0
 
     def interpret(
         self, recorder: Recorder, closed: ClosedJaxpr, inputs: Sequence[Var], caller: Line | None = None
@@ -187,16 +193,12 @@ class _Reader:
                 recorder, equation.params, shape, _dtype(first), equation.outvars, interpret, self.tested
             )
             recorder.calls(name, place)
-            is_function = name in OF_FUNCTIONS
-            self.within += is_function
-            try:
+            with self._inside(equation, name):
                 found = rule(call, *operands)
-            finally:
-                self.within -= is_function
             found = [found] if isinstance(found, Var | Complex) else found
             _compare(name, found, equation.outvars)
             found = [each_part(recorder.first, v) if isinstance(v, Var | Complex) else v for v in found]
-            if not self.within and is_lost(equation):
+            if name == HOLDS and not self.within and (self.rules or holds_in_rule(equation)):
                 self.lost.update(zip(vars_of(found[0]), vars_of(operands[0]), strict=True))
         except Unsupported as reason:
             line = _user_line(equation)
@@ -204,6 +206,17 @@ class _Reader:
                 raise
             raise type(reason)(f"{reason} (at {line.file}:{line.number})", line=line) from None
         return found
+
+    @contextmanager
+    def _inside(self, equation: Any, name: str) -> Iterator[None]:
+        """What an equation contains is a custom function's, or a rule's, if it is."""
+        is_function = name in OF_FUNCTIONS
+        is_rule = name in CONTROL and not (is_function or self.rules) and is_run_by_rule(equation)
+        self.within, self.rules = self.within + is_function, self.rules + is_rule
+        try:
+            yield
+        finally:
+            self.within, self.rules = self.within - is_function, self.rules - is_rule
 
     def _rule(self, equation: Any, of_complex: bool) -> tuple[str, Rule]:
         """What is called, by name, and its rule."""

@@ -42,6 +42,21 @@ def test_of_numbers_that_are_given_for_a_gradient_it_is_said():
     assert "does not read" not in str(check_gradient(loss, (W,), grad=lambda v: X.T @ slope(v)))
 
 
+def test_a_variable_that_both_write_is_no_number_of_the_rules():
+    last = None
+
+    def wave(x):
+        nonlocal last
+        last = np.sin(x)
+        return (last * last).sum()
+
+    def gradient(x):
+        wave(x)
+        return 2 * last * np.cos(x)
+
+    assert check_gradient(wave, (W,), grad=gradient).verdict == "accurate"
+
+
 def test_what_a_gradient_chooses_by_it_reads():
     """Of a maximum the backward knows the place alone, and looks for it at each point."""
 

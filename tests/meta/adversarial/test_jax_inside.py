@@ -35,7 +35,20 @@ def by_closure(x):
     return jnp.sin(x), lambda g: (g * stop_gradient(jnp.cos(x)),)
 
 
+@jax.jit
+def held_in_jit(x):
+    return jnp.cos(stop_gradient(x))
+
+
+def held_in_scan(x):
+    return jax.lax.scan(lambda carry, each: (carry, jnp.cos(stop_gradient(each))), 0.0, jnp.atleast_1d(x))[1]
+
+
 LOST = {
+    "in a scan": by_vjp(slope=lambda x: held_in_scan(x).reshape(x.shape)),
+    "in a branch": by_vjp(slope=lambda x: jax.lax.cond(x.sum() > -99, held_in_jit, lambda x: x, x)),
+    "in a checkpoint": by_vjp(slope=lambda x: jax.checkpoint(lambda x: jnp.cos(stop_gradient(x)))(x)),
+    "in a jit": by_jvp(held_in_jit),
     "in a closure": by_closure,
     "a kept slope": by_vjp(lambda x: stop_gradient(jnp.cos(x)), lambda kept: kept),
     "a kept argument": by_vjp(stop_gradient),

@@ -666,3 +666,37 @@ def test_forward_mode_inside_does_not_wait_for_another_check(monkeypatch):
     """Whether torch has a gradient of an operator is tried once; forward mode is no part of that."""
     monkeypatch.setattr("oracles.exact.from_aten.call._FOLLOWED", {})
     assert check_gradient(slope_by_forward_mode, (torch.tensor(0.8, dtype=D),)).verdict == "accurate"
+
+
+HOOKS = {
+    "checkpoint": lambda x: checkpoint(torch.sin, x, use_reentrant=False),
+    "a copy": lambda x: hooked(torch.autograd.graph.save_on_cpu, x),
+    "itself": lambda x: hooked(lambda: torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t), x),
+}
+
+
+def hooked(hooks, x):
+    with hooks():
+        return torch.sin(x)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_leaf_that_is_saved_by_hooks_is_that_leaf(name, monkeypatch):
+    """Torch makes it anew from what the hooks give back; the gradient goes to the one that it was."""
+    monkeypatch.setattr("oracles.exact.from_aten.call._FOLLOWED", {})  # what is tried once has no hooks
+
+    def slope(x):
+        return grad(HOOKS[name](x).sum(), x, create_graph=True)[0].pow(2).sum()
+
+    assert check_gradient(slope, (X,)).verdict == "accurate"
+
+
+def test_a_backward_that_fills_a_buffer_is_followed():
+    def filled(g, x, _):
+        out = torch.zeros_like(g)
+        for k in range(len(g)):
+            out[k] = g[k] * 3 * x[k] ** 2
+        return out
+
+    for function in forced(filled):
+        assert check_gradient(function, (X,)).verdict == "accurate"
