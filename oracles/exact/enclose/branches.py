@@ -16,7 +16,7 @@ point alone (`if x == 0:`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,9 +25,11 @@ from flint import arb
 
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.kinks import DISTANCE_BITS, distinct, flat, rays, shaped, union
+from oracles.exact.enclose.kinks import distinct, flat, shaped, union
+from oracles.exact.enclose.rays import DISTANCE_BITS, Direction, directions, moved, rays
+from oracles.exact.enclose.unseen import others_differ, together
 from oracles.exact.enclose.witness import Again
-from oracles.exact.program.balls import OPEN, each, exact, precision
+from oracles.exact.program.balls import OPEN, as_balls, each, exact, precision
 from oracles.exact.program.errors import ExactError, Turned, Undecided
 from oracles.exact.program.formats import FORMATS, format_of
 from oracles.exact.program.primitives.arithmetic import convert_
@@ -41,6 +43,9 @@ NUDGES = (30, 8)  # bits: how much less than a number, or than the least of them
 FURTHER = 50  # bits by which a slope may change faster than the distance does
 CLOSER = 50  # bits by which a value comes closer at the least, where the distance is 2^300 times smaller
 SPARE = 6  # of a format's digits a nudge leaves so many
+MOST_PARTED = 24  # pairs of comparisons that were alike on all rays
+STRUCTURES = 8  # programs whose comparisons are looked at
+FARTHEST = 2.0**100  # times the distance of a ray: what differs by more there is at no edge
 AROUND = 200  # bits: how near to the point a question is that may be answered otherwise there
 LARGEST = 2.0**18  # operations of the function: more would take half a minute
 JUMPS = "what is differentiated jumps where another branch is taken beside this point: it has no slope here"
@@ -85,7 +90,8 @@ class Sides:
         self._known = [(function, derive(function, wrt))]
         self._asked = [_Asked(function)]
         self._at_edges = 0
-        self._draws, self._drawn = 0, list[list[Array]]()
+        self._on: list[tuple[Program, Sequence[Array]]] = []  # the derivatives, and where they were taken
+        self._draws, self._drawn, self._ways = 0, list[list[Array]](), list[Direction]()
 
     def enclosures(self) -> list[Enclosure]:
         """The hulls of the slopes of each part.
@@ -93,13 +99,23 @@ class Sides:
         Raises:
             Undecided: The function jumps here, or it is not known what its sides are.
         """
-        along = self._along_rays(DRAWS)
+        self._along_rays(DRAWS)
+        self._look(together({i: np.shape(self._inputs[i]) for i in self._wrt}))
+        if len(parting := self._parting()) > MOST_PARTED:
+            self._along_rays(MORE_DRAWS)
+            if len(parting := self._parting()) > MOST_PARTED:
+                raise self._edge
+        for way in parting:
+            self._look([way, {i: -d for i, d in way.items()}])
+        along = self._drawn
         found = [self._hull(part) for part in zip(*along, strict=True)]
         if not (self._alone or all(map(self._holds, found, self._as_here()))):
             raise self._edge
         structures = self._structures()
         # Of what is asked beyond a branch at one point alone, that point may be the only other answer.
         if not all(map(self._is_answered, structures[:1] if self._alone else structures)):
+            raise self._edge
+        if any(map(self._has_other_sides, {id(d): d for d, _ in self._on}.values())):
             raise self._edge
         return found
 
@@ -126,12 +142,59 @@ class Sides:
     def _along_rays(self, draws: int) -> list[list[Array]]:
         """The slopes along rays, each followed by those along its opposite."""
         while self._draws < draws:
-            near, far = (
-                rays(self._inputs, self._wrt, k * DISTANCE_BITS, k * self._bits, self._draws) for k in (2, 1)
-            )
-            self._drawn += map(self._slopes_at, near, far)
+            self._look(directions(self._inputs, self._wrt, self._draws))
             self._draws += 1
         return self._drawn
+
+    def _look(self, along: Iterable[Direction]) -> None:
+        for way in along:
+            near, far = (moved(self._inputs, way, k * DISTANCE_BITS, k * self._bits) for k in (2, 1))
+            self._drawn.append(self._slopes_at(near, far))
+            self._ways.append(way)
+
+    def _parting(self) -> list[Direction]:
+        """Directions in which all questions are answered alike, and two that were alike on all rays are not.
+
+        What two numbers differ by is linear close by, so a sum of directions has the sum of these.
+        """
+        gaps = np.array(list(self._planes().values()))
+        if not len(gaps):
+            return []
+        gaps /= np.abs(gaps).max(1, keepdims=True)
+        wanted = [(np.arange(len(gaps)), np.ones(len(gaps)))]
+        for k, one in enumerate(gaps):
+            for j, other in enumerate(gaps[:k]):
+                if abs(int(np.sign(one * other).sum())) == len(self._ways):
+                    wanted.append((np.array([k, j]), np.array([1.0, -np.sign(one[0] * other[0])])))
+        found: list[Direction] = []
+        for which, signs in wanted:
+            shares = np.linalg.lstsq(gaps[which], signs, rcond=1e-14)[0]
+            terms = [(share, way) for share, way in zip(shares, self._ways, strict=True)]
+            found.append({i: sum(share * way[i] for share, way in terms) for i in self._wrt})
+        return found
+
+    def _planes(self) -> dict[tuple[float, ...], list[float]]:
+        """Of the comparisons that are at an edge here, how far apart the two numbers are along the rays."""
+        found: dict[tuple[float, ...], list[float]] = {}
+        for asked in [*{one.places: one for one in self._asked}.values()][:STRUCTURES]:
+            along = [self._apart(asked.unguarded, far[: len(self._values)]) for _, far in self._on]
+            for own in zip(*along, strict=True):
+                turns = own[::2] == tuple(-gap for gap in own[1::2])
+                if turns and all(0 < abs(gap) < FARTHEST for gap in own):
+                    found[tuple(gap / own[0] for gap in own)] = list(own)
+        return found
+
+    def _apart(self, program: Program, close: Sequence[Array]) -> list[float]:
+        found: list[float] = []
+
+        def watch(equation: Equation, operands: list[Array], result: Array) -> None:
+            if equation.primitive.comparison and equation.operands[0].is_float:
+                a, b = map(as_balls, operands)
+                found.extend(float(gap.mid() * arb(2) ** DISTANCE_BITS) for gap in np.ravel(a - b).tolist())
+
+        with suppress(Undecided):
+            evaluate(program, close, self._wide, self._work, watch)
+        return found
 
     def _slopes_at(self, near: Sequence[Array], far: Sequence[Array]) -> list[Array]:
         for function, derivative in self._sides_at(far[: len(self._values)]):
@@ -145,8 +208,15 @@ class Sides:
                 if not all(gap <= closer * other for gap, other in zip(nearer, there, strict=True)):
                     raise Undecided(JUMPS)
             self._asked.append(_Asked(function))
+            self._on.append((derivative, far))
             return self._limits(derivative, near, far)
         raise self._edge
+
+    def _has_other_sides(self, derivative: Program) -> bool:
+        """Whether slopes may differ on a side of what is chosen in a branch, and no ray shows it."""
+        free = Program(derivative.inputs, derivative.equations, derivative.outputs)
+        close = [far for _, far in self._on]
+        return others_differ(free, self._inputs, self._wrt, close, self._bits, self._work)
 
     def _gaps(self, function: Program, close: Sequence[Array], bits: int) -> list[arb]:
         """How far a function is, at the most, from its values here."""
@@ -179,9 +249,9 @@ class Sides:
         """Programs that may be the function's on the way to a point close by, each with its derivative."""
         yield from self._known
         for nudge in NUDGES:
-            moved = {i: _nudged(self._values[i], close[i], nudge) for i in self._wrt}
+            nudged = {i: _nudged(self._values[i], close[i], nudge) for i in self._wrt}
             try:
-                function = self._again(moved).program
+                function = self._again(nudged).program
                 side = function, self._derive(function, self._wrt)
             except ExactError:
                 continue

@@ -22,10 +22,16 @@ from numpy.typing import NDArray
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.mixtures import Sites
 from oracles.exact.program.balls import precision
+from oracles.exact.program.formats import UNKNOWN
 from oracles.exact.program.primitives.choices import blend_
+from oracles.exact.program.primitives.edges import edge_rate
 from oracles.exact.program.program import Array, Equation, Program, Shape, Var
 
+SHARES = (
+    16  # parts of a whole: a kink's sides get some of these, so both shares are numbers that doubles hold
+)
 MOST = 64  # kinks that are looked at one by one; more are told apart by their equation and number
+EDGES = 3  # of branches
 KNOWN_BITS = 32  # of an element that is not at a kink
 
 Key: TypeAlias = tuple[str, *tuple[float, ...]]  # of a kink
@@ -39,10 +45,12 @@ class Component(NamedTuple):
 
     Attributes:
         elements: Their numbers.
+        kinks: The numbers of their kinks.
         single: Whether one hyperplane is all there is: then there are two sides, and no others.
     """
 
     elements: frozenset[int]
+    kinks: frozenset[int]
     single: bool
 
 
@@ -51,7 +59,25 @@ def is_known(ball: arb, bits: int = KNOWN_BITS) -> bool:
     return bool(ball.is_exact()) or ball.rel_accuracy_bits() > bits
 
 
-class OneSide:
+class Kinks:
+    """Watches an evaluation: keeps what kinks are made of.
+
+    Attributes:
+        operands: By the number of an equation, it and the numbers.
+    """
+
+    def __init__(self) -> None:
+        self.operands: Operands = {}
+        self._number = -1
+
+    def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
+        """Look at one equation."""
+        self._number += 1
+        if equation.primitive.kink is not None:
+            self.operands[self._number] = equation, operands
+
+
+class OneSide(Kinks):
     """Watches an evaluation on a ray: keeps what kinks are made of, and takes one side of what is tied.
 
     What still meets there is one number all along: what the recorded code does with it is all that it does.
@@ -67,17 +93,15 @@ class OneSide:
     """
 
     def __init__(self, takes: Takes | None = None) -> None:
-        self.operands: Operands = {}
+        super().__init__()
         self.takes, self.free = takes, False
-        self._number = -1
 
     def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
         """Look at one equation."""
-        self._number += 1
+        super().__call__(equation, operands, result)
         kink = equation.primitive.kink
         if kink is None:
             return
-        self.operands[self._number] = equation, operands
         tied = kink.tied(*operands, **equation.params)
         if not tied.any() or equation.primitive.jumps:
             return
@@ -92,15 +116,8 @@ class OneSide:
             result[others] = kink.mixed(0.0, *operands, **equation.params)[others]
 
 
-def components(
-    program: Program,
-    inputs: Sequence[Array],
-    hulls: Sequence[arb],
-    rays: Sequence[Operands],
-    bits: int,
-    work: Work | None,
-) -> list[Component]:
-    """The elements that are hulls, by the kinks that they share; those of no kink are in none.
+class Hanging:
+    """Which elements of a derivative hang on which kinks at a point.
 
     Args:
         program: A derivative program.
@@ -109,44 +126,116 @@ def components(
         rays: What kinks are made of along directions, each followed by its opposite.
         bits: The precision.
         work: How much may be done.
+
+    Attributes:
+        sites: Where the kinks are.
+        kinks: By the number of an equation, the number of each element's kink, -1 for none.
+        planes: Of each kink, whether it is a hyperplane.
     """
-    wide = [k for k, ball in enumerate(hulls) if not is_known(ball)]
-    found = Sites(program, inputs, bits, work)
-    with precision(4 * bits):
-        keys = {n: _keys(n, *found.places[n], rays) for n in found.places}
-    kinks = sorted({key for own in keys.values() for key in own if key})
-    number = {key: n for n, key in enumerate(kinks)}
-    of = {n: np.array([number[key] if key else -1 for key in own]) for n, own in keys.items()}
 
-    def touched(kept: _Mask) -> frozenset[int]:
-        results = found.mixed_but({n: (own >= 0) & kept(n, own) for n, own in of.items()})
+    def __init__(
+        self,
+        program: Program,
+        inputs: Sequence[Array],
+        hulls: Sequence[arb],
+        rays: Sequence[Operands],
+        bits: int,
+        work: Work | None,
+    ) -> None:
+        self._wide = [k for k, ball in enumerate(hulls) if not is_known(ball)]
+        self.sites = Sites(program, inputs, bits, work)
+        with precision(4 * bits):
+            keys = _merged({n: _keys(n, *place, rays) for n, place in self.sites.places.items()})
+        found = sorted({key for own in keys.values() for key in own if key})
+        number = {key: n for n, key in enumerate(found)}
+        self.kinks = {n: np.array([number[key] if key else -1 for key in own]) for n, own in keys.items()}
+        self.planes = [key[0] == "plane" for key in found]
+        self._equations = {n: rays[0][n][0] for n in keys}
+        self._sides = {n: [_sides(*ray[n]) for ray in rays[:2]] for n in keys}
+
+    def mixed(self) -> list[arb]:
+        """All elements, with a mixture of the sides of each kink, which is one for all that turn together."""
+        planes, several = np.array(self.planes, bool), np.arange(len(self.planes)) % (SHARES - 1) + 1
+        shares = np.random.default_rng(0).permutation(several) / SHARES
+
+        def mixes(number: int, equation: Equation, operands: list[Array], hulls: Array) -> Array:
+            kink, own = equation.primitive.kink, self.kinks.get(number)
+            if own is None or kink is None or equation.primitive is edge_rate:
+                return np.full(hulls.shape, UNKNOWN, object)  # with other numbers there may be more kinks
+            side, opposite = self._sides[number]
+            above = np.where(side > 0, shares[own], 1 - shares[own])
+            above = np.where(planes[own] & (side == opposite), side > 0, above)  # |x| > 0 on both
+            share = 1 - above if equation.params.get("closed") is False else above
+            mixed = hulls.copy()
+            for one in set(share[own >= 0].tolist()):
+                here = ((share == one) & (own >= 0)).reshape(hulls.shape)
+                mixed[here] = kink.mixed(one, *operands, **equation.params)[here]
+            return mixed
+
+        return [b for array in self.sites.chosen(mixes) for b in array.ravel().tolist()]
+
+    def components(self) -> list[Component]:
+        """The elements that are hulls, by the kinks that they share; those of no kink are in none."""
+        count = len(self.planes)
+        if count <= MOST:
+            links = [self._touched(lambda n, own, one=one: own == one) for one in range(count)]  # type: ignore[misc]
+        else:
+            links = _told_apart(self.kinks, count, self._touched)
+        return _joined(links, self.planes)
+
+    def is_edged(self, part: Component) -> bool:
+        """Whether more edges of branches have a part in it than a few rays see all sides of together."""
+        edges = {n for n, equation in self._equations.items() if equation.primitive is edge_rate}
+        own = part.kinks.intersection(*[[k for n in edges for k in self.kinks[n].tolist()]])
+        return sum(self.planes[k] for k in own) > EDGES
+
+    def _touched(self, kept: _Mask) -> frozenset[int]:
+        results = self.sites.mixed_but({n: (own >= 0) & kept(n, own) for n, own in self.kinks.items()})
         balls = [b for array in results for b in array.ravel()]
-        return frozenset(k for k in wide if not is_known(balls[k]))
+        return frozenset(k for k in self._wide if not is_known(balls[k]))
 
-    if len(kinks) <= MOST:
-        links = [touched(lambda n, own, one=one: own == one) for one in range(len(kinks))]  # type: ignore[misc]
-    else:
-        links = _told_apart(of, len(kinks), touched)
-    return _joined(links, [key[0] == "plane" for key in kinks])
+
+def _sides(equation: Equation, operands: list[Array]) -> NDArray[np.int64]:
+    """On which side of each kink numbers lie: 1 or -1; 0 for neither, and where there are more than two."""
+    kink = equation.primitive.kink
+    assert kink is not None
+    gaps = np.ravel(kink.gap(*operands, **equation.params))
+    if gaps.dtype.kind == "i":
+        return np.zeros(gaps.shape, np.int64)
+    return np.array([int(gap > 0) - int(gap < 0) for gap in gaps.tolist()], np.int64)
 
 
 def _keys(number: int, tied: Array, gaps: Array, rays: Sequence[Operands]) -> list[Key | None]:
     """What is the same for kinks that are one, the row or the hyperplane; None off the kinks."""
     if gaps.dtype.kind == "i":
         return [("row", number, int(g)) if t else None for t, g in zip(tied, gaps, strict=True)]
-    around = []
+    around, is_edge = [], rays[0][number][0].primitive is edge_rate
     for ray in rays:
         equation, operands = ray[number]
         assert equation.primitive.kink is not None
         around.append(np.ravel(equation.primitive.kink.gap(*operands, **equation.params)))
-    return [_key(number, at, [gap[at] for gap in around]) if t else None for at, t in enumerate(tied)]
+    sites = enumerate(tied)
+    return [_key(number, at, [gap[at] for gap in around], is_edge) if t else None for at, t in sites]
 
 
-def _key(number: int, at: int, gaps: Sequence[arb]) -> Key:
+def _key(number: int, at: int, gaps: Sequence[arb], is_edge: bool) -> Key:
     if any(not gap.is_finite() or gap.contains(0) for gap in gaps):
         return "same", number, at  # the two numbers do not part along this direction
-    sizes = [float(abs(gap / gaps[0]).mid()) for gap in gaps]
-    return ("plane" if sizes[::2] == sizes[1::2] else "several", *sizes)
+    ratios = [float((gap / gaps[0]).mid()) for gap in gaps]
+    pairs = zip(ratios[::2], ratios[1::2], strict=True)
+    turns = all(a == (b if is_edge else -b) for a, b in pairs)  # how far it is from an edge has no sign
+    return ("plane", *map(abs, ratios)) if turns else ("several", *ratios)
+
+
+def _merged(keys: Mapping[int, list[Key | None]]) -> dict[int, list[Key | None]]:
+    """What does not turn where a hyperplane does, as |x| > 0, is one kink with it."""
+    planes = {key for own in keys.values() for key in own if key and key[0] == "plane"}
+
+    def merged(key: Key | None) -> Key | None:
+        plane: Key = ("plane", *key[1:]) if key else ("plane",)
+        return plane if key and key[0] == "several" and plane in planes else key
+
+    return {n: list(map(merged, own)) for n, own in keys.items()}
 
 
 def _told_apart(
@@ -169,13 +258,13 @@ def _told_apart(
 
 def _joined(links: Sequence[frozenset[int]], planes: Sequence[bool]) -> list[Component]:
     """Links that have an element in common, together."""
-    found: list[tuple[set[int], list[bool]]] = []
-    for link, plane in zip(links, planes, strict=True):
-        elements, kinds = set(link), [plane] if link else []
+    found: list[tuple[set[int], set[int]]] = []
+    for kink, link in enumerate(links):
+        elements, kinks = set(link), {kink}
         for other in [f for f in found if f[0] & elements]:
             found.remove(other)
             elements |= other[0]
-            kinds += other[1]
+            kinks |= other[1]
         if elements:
-            found.append((elements, kinds))
-    return [Component(frozenset(elements), kinds == [True]) for elements, kinds in found]
+            found.append((elements, kinks))
+    return [Component(frozenset(e), frozenset(k), len(k) == 1 and planes[min(k)]) for e, k in found]

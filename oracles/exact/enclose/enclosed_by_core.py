@@ -19,9 +19,9 @@ from oracles.exact.core.plans import planned
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import QUICK, Work
 from oracles.exact.enclose.identities import vanishing
-from oracles.exact.enclose.kinks import PAIRS
 from oracles.exact.enclose.legal import MORE, are_legal
 from oracles.exact.enclose.limits import FEW, GUARD_BITS, PART, Limits
+from oracles.exact.enclose.rays import PAIRS
 from oracles.exact.program.balls import KINKS
 from oracles.exact.program.errors import Turned, Undecided
 from oracles.exact.program.formats import FORMATS

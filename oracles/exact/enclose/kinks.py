@@ -9,7 +9,8 @@ as in Clarke, Optimization and Nonsmooth Analysis, 1983). For each element and t
 - Where all of them are one hyperplane, there are two sides, and random directions see both: their slopes,
   or the one that they agree on, are all that is legal.
 - Where there are more, a slope that all directions agree on for every element that shares these kinks, and
-  as many other directions too, is the one there is.
+  as many other directions too, is the one there is: if every mixture of the sides gives it, or directions
+  have seen all sides (`unseen`). Else it is not known.
 - If any of these elements jumps, the hulls of all of them stay: of many tied for a maximum, a few directions
   do not reach each. So a smooth element under a tied maximum stays open: that is the limit of this.
 
@@ -19,26 +20,30 @@ have a limit are then all that is known of the legal ones.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.components import Component, OneSide, Operands, Takes, components, is_known
+from oracles.exact.enclose.components import Component, Hanging, OneSide, Operands, Takes, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.program.balls import KINKS, TIES, each, exact, filled, precision
-from oracles.exact.program.errors import Turned, Undecided
+from oracles.exact.enclose.rays import DISTANCE_BITS, PAIRS, Direction, directions, moved, rays
+from oracles.exact.enclose.unseen import Site, has_all, others_differ, together, towards, unseen
+from oracles.exact.program.balls import KINKS, TIES, each, filled, precision
+from oracles.exact.program.errors import Turned, Undecided, Unseen
 from oracles.exact.program.program import Array, Program, Shape, Var
 
-DISTANCE_BITS = 300  # how close: 2^-300, or that fraction of an element larger than 1
 LEAST_BITS = 128  # with which it is told what hangs on which kink
-PAIRS = 4  # random directions, each with its opposite
 FEWEST = 2  # rays that tell a slope
 LOST_SLOPE = "0 times a slope without end, and those around have no limit, or several, or leave the domain"
+LOOKS = 64  # directions beside the random ones, each towards a side that none has shown
 FULL = 2.0**-20  # of a hull, that is as good as none
+UNSEEN = (
+    "the slopes around this point agree in all directions that were looked in, and none of them shows a side "
+    "that a comparison here may have: another slope may be legal"
+)
 ONE_SIDE = (
     "another branch is taken beside this point, or a mask has other elements there, which is not recorded; "
     "of where(x > 0, a, b), in place of y[x > 0] = a, both sides are"
@@ -46,8 +51,9 @@ ONE_SIDE = (
 
 
 class _Ray(NamedTuple):
-    """A derivative close by: its elements, in one list, and what its kinks are made of."""
+    """A derivative close by: in which direction, its elements, in one list, and its kinks."""
 
+    direction: Direction
     slopes: list[arb]
     operands: Operands
 
@@ -70,54 +76,123 @@ def resolve(
 
     Raises:
         Undecided: A comparison is not certain close by either, or a branch is another one there.
+        Unseen: All slopes around agree, and it is not known whether they are all that there are.
     """
+    return _Around(program, inputs, active, bits, work).narrowed(hulls)
 
-    def around(seed: int) -> Iterator[_Ray]:
-        for moved in rays(inputs, active, DISTANCE_BITS, bits, seed):
+
+class _Around:
+    """The slopes around a point; the arguments are those of `resolve`."""
+
+    def __init__(
+        self, program: Program, inputs: Sequence[Array], active: Sequence[int], bits: int, work: Work | None
+    ) -> None:
+        self._program, self._inputs, self._active, self._work = program, inputs, active, work
+        self._bits, self._close = bits, 2 * DISTANCE_BITS + bits
+        self._rays: list[_Ray] = []
+
+    def narrowed(self, hulls: Sequence[Array]) -> list[Array]:
+        """The hulls, narrowed to what these say."""
+        bits, whole = self._bits, flat(hulls)
+        open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
+        if not open_:
+            return list(hulls)
+        random = directions(self._inputs, self._active)
+        self._look(next(random))
+        with precision(2 * bits):
+            # Balls around 0: a slope not known on one ray is none, and others may only leave a branch.
+            first = self._rays[0].slopes
+            if not (self._program.guards or any(distinct([first[k]], whole[k], bits) for k in open_)):
+                return list(hulls)
+        self._look(*random)
+        with precision(2 * bits):
+            known = {k: distinct([ray.slopes[k] for ray in self._rays], whole[k], bits) for k in open_}
+            gain = {k for k in open_ if _gains(whole[k], known[k])}
+        if not gain:
+            return list(hulls)
+        # With few bits, as beside literals that are balls, everything would look like a hull.
+        digits, operands = max(bits, LEAST_BITS), [ray.operands for ray in self._rays]
+        hanging = Hanging(self._program, self._inputs, whole, operands, digits, self._work)
+        same = self._unchanged(hanging, whole, known)
+        alike = same.issuperset(open_) or (not hanging.planes and all(len(known[k]) == 1 for k in open_))
+        parts = [Component(frozenset(open_), frozenset(), False)] if alike else hanging.components()
+        for part in parts:
+            if part.single or (
+                self._agree(part, known) and (same >= part.elements or self._all_seen(part, known, hanging))
+            ):
+                with precision(2 * bits):
+                    for k in gain & part.elements:
+                        whole[k] = union(known[k])
+        return shaped(whole, hulls)
+
+    def _look(self, *along: Direction) -> None:
+        for direction in along:
+            close = moved(self._inputs, direction, DISTANCE_BITS, self._bits)
             side = OneSide()
             try:
-                slopes = flat(evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, side))
+                slopes = flat(evaluate(self._program, close, self._close, self._work, side))
             except Turned as turned:
                 raise Turned(f"{turned}; {ONE_SIDE}") from None
             for takes in _other_sides() if side.free else ():
-                others = evaluate(program, moved, 2 * DISTANCE_BITS + bits, work, OneSide(takes))
-                with precision(2 * DISTANCE_BITS + bits):  # one that is no hull, if they agree
+                others = evaluate(self._program, close, self._close, self._work, OneSide(takes))
+                with precision(self._close):  # one that is no hull, if they agree
                     slopes = list(map(arb.union, slopes, flat(others)))
-            yield _Ray(slopes, side.operands)
+            self._rays.append(_Ray(direction, slopes, side.operands))
 
-    whole = flat(hulls)
-    open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
-    if not open_:
-        return list(hulls)
-    rest = around(0)
-    seen = [next(rest)]
-    with precision(2 * bits):
-        # Balls around 0: a slope that is not known on one ray is none, and others may only leave a branch.
-        if not (program.guards or any(distinct([seen[0].slopes[k]], whole[k], bits) for k in open_)):
-            return list(hulls)
-    seen += rest
-    with precision(2 * bits):
-        known = {k: distinct([ray.slopes[k] for ray in seen], whole[k], bits) for k in open_}
-        if not any(_gains(whole[k], known[k]) for k in open_):
-            return list(hulls)
-    parts = [Component(frozenset(open_), False)]
-    if any(len(known[k]) != 1 for k in open_):
-        # With few bits, as beside literals that are balls, everything would look like a hull.
-        parts = components(
-            program, inputs, whole, [ray.operands for ray in seen], max(bits, LEAST_BITS), work
-        )
-    again: list[_Ray] = []
-    for part in parts:
-        wide = sorted(part.elements)
-        if not part.single and any(len(known[k]) != 1 for k in wide):
-            continue  # it jumps
-        again = again if again or part.single else [*around(1)]
-        with precision(2 * bits):
-            if not all(known[k][0].contains(ray.slopes[k]) for ray in again for k in wide if not part.single):
-                continue
-            for k in wide:
-                whole[k] = union(known[k]) if _gains(whole[k], known[k]) else whole[k]
-    return shaped(whole, hulls)
+    def _unchanged(self, hanging: Hanging, whole: Sequence[arb], known: Mapping[int, list[arb]]) -> set[int]:
+        """The elements that have one slope on all rays, which no mixture of the sides changes."""
+        mixed = hanging.mixed()
+        with precision(2 * self._bits):
+            return {k for k, own in known.items() if len(own) == 1 and _is_it(own[0], mixed[k], whole[k])}
+
+    def _agree(self, part: Component, known: Mapping[int, list[arb]]) -> bool:
+        """Whether elements have one slope each, in as many other directions too."""
+        if any(len(known[k]) != 1 for k in part.elements):
+            return False
+        if len(self._rays) == 2 * PAIRS:
+            self._look(*directions(self._inputs, self._active, 1))
+        with precision(2 * self._bits):
+            return all(known[k][0].contains(ray.slopes[k]) for ray in self._rays for k in part.elements)
+
+    def _all_seen(self, part: Component, known: Mapping[int, list[arb]], hanging: Hanging) -> bool:
+        """Whether the rays show all sides of its kinks, and those that were looked for; False if one differs.
+
+        Raises:
+            Unseen: It is not known.
+        """
+        if len(self._rays) == 4 * PAIRS:
+            self._look(*together({i: np.shape(self._inputs[i]) for i in self._active}))
+        sites = {
+            n: np.flatnonzero(np.isin(own, list(part.kinks))).tolist() for n, own in hanging.kinks.items()
+        }
+        for _ in range(LOOKS):
+            if not self._agree(part, known):
+                return False
+            operands = [ray.operands for ray in self._rays]
+            missing = unseen(
+                self._program, self._inputs, self._active, sites, operands, self._bits, self._work
+            )
+            if not missing:
+                if hanging.is_edged(part) or not has_all(hanging, part, operands):
+                    break
+                return True
+            self._look(self._seeing(*missing[0]))
+        raise Unseen(UNSEEN)
+
+    def _seeing(self, site: Site, side: int) -> Direction:
+        for ray in self._rays:
+            found = towards(
+                self._program, self._inputs, self._active, site, side, ray.direction, self._bits, self._work
+            )
+            if found is not None:
+                return found
+        raise Unseen(UNSEEN)
+
+
+def _is_it(slope: arb, mixed: arb, hull: arb) -> bool:
+    """Whether a mixture of the sides of a hull is a slope."""
+    narrow = is_known(mixed) or (hull.is_finite() and mixed.rad() <= FULL * hull.rad())
+    return bool(slope.overlaps(mixed) and narrow)
 
 
 def _other_sides() -> Iterator[Takes]:
@@ -196,9 +271,9 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     try:
         with TIES.collected() as ties:
             here = evaluate(forward, inputs, bits, at_point=True)
-        for moved in rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
+        for close in rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with TIES.collected() as others:
-                found = evaluate(free, moved, 2 * DISTANCE_BITS + bits, at_point=True)
+                found = evaluate(free, close, 2 * DISTANCE_BITS + bits, at_point=True)
             there, branches = found[: len(here)], found[len(here) :]
             turns = turns or others != ties
             taken = zip(branches, forward.guards, strict=True)
@@ -235,6 +310,8 @@ def limits_along_rays(
         if any(ball is None or ball.is_nan() for array in limits for ball in array.ravel().tolist()):
             return None
         found.append(limits)
+    if others_differ(program, inputs, active, [*rays(inputs, active, DISTANCE_BITS, bits)], bits, work):
+        raise Unseen(UNSEEN)
     with precision(2 * bits):
         return [each(_hull, result, *(f[k] for f in found)) for k, result in enumerate(results)]
 
@@ -304,38 +381,3 @@ def _hull(result: arb, *limits: arb) -> arb:
     if not all(limits[0].overlaps(limit) for limit in limits):
         KINKS.say("the slope depends on where the point is approached from")
     return union(limits)
-
-
-def rays(
-    inputs: Sequence[Array], active: Sequence[int], distance: int, bits: int, seed: int = 0
-) -> Iterator[list[Array]]:
-    """The inputs with those that move a little off, in random directions, each with its opposite.
-
-    A zero moves little against the smallest of the others.
-    """
-    rng = np.random.default_rng(seed)
-    least = least_of(inputs, active)
-    bits += max(0, -int(math.frexp(float(least))[1]))
-    for _ in range(PAIRS):
-        directions = {i: rng.normal(size=np.shape(inputs[i])) for i in active}
-        for sign in (1, -1):
-            with precision(2 * distance + bits):
-                moved = [
-                    _near(x, sign * directions[i], distance, least) if i in directions else x
-                    for i, x in enumerate(inputs)
-                ]
-            yield moved  # outside: who asks for no more would be left with this precision
-
-
-def least_of(inputs: Sequence[Array], active: Sequence[int]) -> arb:
-    """The smallest size of what moves, 1 at the most: what a zero moves in proportion to."""
-    sizes = [abs(b.mid()) for i in active for b in exact(inputs[i]).ravel().tolist() if not b.is_zero()]
-    least: arb = min([arb(1), *sizes], key=float)
-    return least
-
-
-def _near(x: Array, direction: Array, distance: int, least: arb) -> Array:
-    def step(ball: arb, d: float) -> arb:
-        return ball + arb(d) * arb(2) ** -distance * (least if ball.is_zero() else abs(ball.mid()))
-
-    return each(step, exact(x), np.asarray(direction))

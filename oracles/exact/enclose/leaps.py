@@ -22,7 +22,7 @@ from oracles.exact.enclose.components import is_known
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.held import held
-from oracles.exact.enclose.kinks import least_of
+from oracles.exact.enclose.rays import least_of
 from oracles.exact.enclose.together import come_together
 from oracles.exact.program.balls import KINKS, as_balls, exact, precision
 from oracles.exact.program.errors import Exhausted, Undecided

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.components import KNOWN_BITS
-from oracles.exact.enclose.kinks import DISTANCE_BITS, FULL, PAIRS
+from oracles.exact.enclose.kinks import FULL
+from oracles.exact.enclose.rays import DISTANCE_BITS, PAIRS
 from oracles.exact.program.program import Array
 
 MORE = 64  # directions beside the random ones, towards ends that were not reached

@@ -6,7 +6,8 @@ the first evaluation, and what comes after the kinks is evaluated again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from oracles.exact.program.balls import OPEN
 from oracles.exact.program.program import Array, Equation, Program, Var
 
 GOLDEN = 0.618034  # its multiples are spread over [0, 1], so each equation has another mixture
+
+# By the number of an equation, with its operands and its hulls: what is taken in their place.
+Chooses: TypeAlias = Callable[[int, Equation, list[Array], Array], Array]
 
 
 class Sites:
@@ -28,7 +32,8 @@ class Sites:
         self.places: dict[int, tuple[Array, Array]] = {}
         self._first, self._read = _around_kinks(program)
         self._known: dict[Var, Array] = {}
-        self._mixed: dict[Var, tuple[int, Array]] = {}  # of the first kinks
+        self._made: dict[Var, tuple[int, Equation, list[Array]]] = {}  # the first kinks
+        self._mixed: dict[int, Array] = {}  # of these
         self._number = -1
         evaluate(program, inputs, bits, work, self)
         self._known |= {v: x for v, x in zip(program.inputs, inputs, strict=True) if v in self._read}
@@ -49,36 +54,47 @@ class Sites:
             return
         self.places[self._number] = np.ravel(tied), np.ravel(kink.gap(*operands, **equation.params))
         if v in self._first:
-            self._mixed[v] = self._number, _mixed(self._number, equation, operands)
+            self._made[v] = self._number, equation, operands
+            self._mixed[self._number] = _mixed(self._number, equation, operands)
+
+    def chosen(self, chooses: Chooses) -> list[Array]:
+        """The outputs with what is chosen at the kinks."""
+
+        def given(v: Var) -> Array:
+            return chooses(*self._made[v], self._known[v]) if v in self._made else self._known[v]
+
+        inputs = [given(v) for v in self._rest.inputs]
+        return evaluate(self._rest, inputs, self._bits, self._work, _Choosing(chooses, self._numbers))
 
     def mixed_but(self, kept: Mapping[int, Array]) -> list[Array]:
         """The outputs with a mixture at every kink but those that are kept, by the numbers of equations."""
-        given = [self._given(v, kept) for v in self._rest.inputs]
-        return evaluate(self._rest, given, self._bits, self._work, _Mixing(kept, self._numbers))
 
-    def _given(self, v: Var, kept: Mapping[int, Array]) -> Array:
-        result = self._known[v]
-        if v not in self._mixed:
-            return result
-        number, mixed = self._mixed[v]
-        others = self.places[number][0] & ~kept.get(number, np.False_)
-        return np.where(others.reshape(result.shape), mixed, result)
+        def mixes(number: int, equation: Equation, operands: list[Array], hulls: Array) -> Array:
+            mixed = self._mixed.get(number)
+            tied = self.places[number][0] if mixed is not None else np.ravel(_tied(equation, operands))
+            others = (tied & ~kept.get(number, np.False_)).reshape(hulls.shape)
+            if not others.any():
+                return hulls
+            return np.where(others, _mixed(number, equation, operands) if mixed is None else mixed, hulls)
+
+        return self.chosen(mixes)
 
 
-class _Mixing:
-    """Watches an evaluation of the rest: mixes at the kinks after the first ones."""
+class _Choosing:
+    """Watches an evaluation of the rest: chooses at the kinks after the first ones."""
 
-    def __init__(self, kept: Mapping[int, Array], numbers: Sequence[int]) -> None:
-        self._kept, self._numbers = kept, iter(numbers)
+    def __init__(self, chooses: Chooses, numbers: Sequence[int]) -> None:
+        self._chooses, self._numbers = chooses, iter(numbers)
 
     def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
         number = next(self._numbers)
-        if equation.primitive.kink is None:
-            return
-        tied = equation.primitive.kink.tied(*operands, **equation.params)
-        others = tied & ~np.reshape(self._kept.get(number, np.zeros(tied.shape, bool)), tied.shape)
-        if others.any():
-            result[others] = _mixed(number, equation, operands)[others]
+        if equation.primitive.kink is not None and _tied(equation, operands).any():
+            result[...] = self._chooses(number, equation, operands, result)
+
+
+def _tied(equation: Equation, operands: list[Array]) -> Array:
+    assert equation.primitive.kink is not None
+    return equation.primitive.kink.tied(*operands, **equation.params)
 
 
 def _mixed(number: int, equation: Equation, operands: list[Array]) -> Array:

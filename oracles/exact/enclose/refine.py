@@ -15,7 +15,7 @@ from oracles.exact.enclose.evaluate import Poles, Work, evaluate
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.limits import GUARD_BITS, Limits
 from oracles.exact.program.balls import KINKS, LOST, all_finite, precision
-from oracles.exact.program.errors import Exhausted, Pole, Turned, Undecided
+from oracles.exact.program.errors import Exhausted, Pole, Turned, Undecided, Unseen
 from oracles.exact.program.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
@@ -90,6 +90,8 @@ def refine(
         except Turned as turned:  # more bits change nothing
             edge = f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}" if kinks else ""
             raise Turned(f"{turned}{edge}") from None
+        except Unseen:  # nor do they here
+            raise
         except Undecided as undecided:
             if after:
                 now, after = after, 0

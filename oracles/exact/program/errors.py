@@ -56,6 +56,10 @@ class Pole(Undecided):
     """A function of exact numbers has no value there: 0 / 0, the logarithm of 0. More bits change nothing."""
 
 
+class Unseen(Undecided):
+    """Slopes agree on all sides that were seen, and there may be others. More bits change nothing."""
+
+
 class Exhausted(Undecided):
     """The work that is allowed was done, and it was not enough."""
 

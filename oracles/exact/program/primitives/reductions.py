@@ -27,6 +27,8 @@ from oracles.exact.program.primitives.arrays import (
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 
+GOLDEN = 0.618034  # its multiples are spread over [0, 1]
+
 
 def _last_axis(x: Array, axes: tuple[int, ...]) -> Array:
     """x with the axes joined into one at the end."""
@@ -92,8 +94,8 @@ def _shares(share: float, x: Array, *, axes: tuple[int, ...], largest: bool) -> 
     rows = _last_axis(x, axes)
     out = zeros((rows.size // rows.shape[-1], rows.shape[-1]))
     for i, found in enumerate(_rows(x, axes, largest)):
-        rest = np.arange(1, len(found))
-        left = (1 - share) * rest / max(int(rest.sum()), 1)
+        rest = 1 + np.arange(1, len(found)) * GOLDEN % 1  # so that no few of them add up to another
+        left = (1 - share) * rest / max(float(rest.sum()), 1.0)
         out[i, found] = [ONE if len(found) == 1 else arb(v) for v in (share, *left.tolist())]
     moved = out.reshape(*rows.shape[:-1], *(x.shape[a] for a in axes))
     return np.moveaxis(moved, range(-len(axes), 0), axes)
