@@ -7,7 +7,9 @@ same ratios along several random directions. The shares of one maximum of many a
 
 What an element depends on is seen by evaluation: with the hulls of one kink, and a mixture of both sides at
 every other one. The mixture is not the middle, which is often 0 and hides what it is multiplied with. What
-only several kinks together make wide depends on all of them.
+only several kinks together make wide depends on all of them. Where a mixture leaves an element what it is
+close by, no side changes it: it is a polynomial in the shares of the sides, and one that is not constant has
+that value at hardly any shares.
 """
 
 from __future__ import annotations

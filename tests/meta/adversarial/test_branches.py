@@ -203,6 +203,22 @@ def test_a_slope_of_a_side_that_no_ray_sees_is_not_wrong(function, size):
     assert found.verdict == "undecided"
 
 
+def size(a):
+    return a if a > 0 else -a
+
+
+@pytest.mark.parametrize("tilt", [0.2, 0.01, 1e-6])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_two_edges_that_random_directions_do_not_part_are_two(tilt, sign):
+    found = check_gradient(
+        lambda x: size(x[1]) - size(x[1] + tilt * x[0]),
+        (np.zeros(2),),
+        grad=lambda x: sign * np.array([tilt, 2.0]),
+        probes=False,
+    )
+    assert found.verdict != "wrong"
+
+
 @pytest.mark.parametrize("at", [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
 @pytest.mark.parametrize(("factor", "verdict"), [(1, "convention"), (20, "wrong")])
 def test_branches_of_jax_have_both_sides(at, factor, verdict):
