@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
+from harness.proof.kept_before import after_a_run_elsewhere
 from harness.proof.nearly_symmetric import as_if_symmetric
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.one_triangle import as_symmetric
@@ -29,7 +30,7 @@ from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.identities import vanishing
-from oracles.exact.program.errors import ExactError
+from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.recording import shown
 from oracles.frameworks.framework import Subject
 
@@ -50,7 +51,18 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         ValueError: The cotangent does not fit.
     """
     work = partial(_answer, question, tested, arrays, name)
-    return shown(work, tested.derivative if isinstance(tested, Tested) else None)
+    ask = partial(shown, work, tested.derivative if isinstance(tested, Tested) else None)
+    try:
+        found: Answer = ask()
+    except Undecided:
+        again = after_a_run_elsewhere(question, tested, arrays, ask) if name == GIVEN else None
+        if again is None:
+            raise
+        return again
+    own = [part for part in found.parts if not (part.of_value or part.probe)]
+    if name != GIVEN or all(part.verdict not in {Verdict.WRONG, Verdict.UNDECIDED} for part in own):
+        return found
+    return after_a_run_elsewhere(question, tested, arrays, ask) or found
 
 
 def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str) -> Answer:

@@ -40,6 +40,8 @@ class State:
     """
 
     def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
+        self._roots = list(functions), list(gradients), logs
+        functions, gradients, _ = self._roots
         found = Found(logs)
         items = found.items(functions)
         self._reached, own = found.keepers(items), found.items(gradients)
@@ -96,6 +98,23 @@ class State:
             self._carries = False
             for bring_back in now:
                 bring_back()
+
+    @contextmanager
+    def after(self, run: Callable[[], object]) -> Iterator[bool]:
+        """Whether a run leaves anything behind; within, evaluations start from what it leaves."""
+        now = dict(vars(self))
+        self.restart()
+        run()
+        leaves = self.restart()
+        if leaves:
+            run()
+            vars(self).update(vars(State(*self._roots)))
+        try:
+            yield leaves
+        finally:
+            vars(self).update(now)
+            self.restart()
+            self.begin_gradients()
 
     def restore(self) -> None:
         """Put everything back; what was made once stays with a log that grew, which may know of it."""

@@ -1,0 +1,59 @@
+"""What a function has kept of a point before the check: numbers that do not move, where they should.
+
+An object that keeps its last result, and was asked at the very point that is checked, gives that: to a
+record it is a constant, and the function is flat there. So it is asked once more as it is after a run
+elsewhere. What is known then counts if the numbers that run are the same, to the bit, as without that run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.proof.observe import Loaded, same
+from harness.proof.pulls import Raised, caught
+from harness.proof.question import Answer, Question, UnderTest
+from harness.subject.derivative import Array
+from harness.subject.moving import moved_on
+from harness.subject.state import current
+from harness.subject.tested import Tested
+from harness.verdicts import Verdict
+
+KEPT = "what it had kept of this point before the check is a constant: it was asked after a run elsewhere"
+
+
+def after_a_run_elsewhere(
+    question: Question, tested: UnderTest, arrays: Sequence[Array], ask: Callable[[], Answer]
+) -> Answer | None:
+    """The answer then; None where the function keeps nothing, or that does not help.
+
+    Args:
+        question, tested: What is asked, and of what.
+        arrays: The point.
+        ask: Gives the answer.
+    """
+    if not isinstance(tested, Tested):
+        return None
+    own = tested.subject()
+    elsewhere = [moved_on(a) if k in question.active else a for k, a in enumerate(arrays)]
+
+    def run() -> None:
+        inputs = tuple(map(own.load, elsewhere))
+        ones = map(np.ones_like, own.fetch_value(own.value(*inputs)))
+        own.gradient(tuple(map(own.load, ones)), *inputs)
+
+    with current().after(lambda: caught(run)) as keeps:
+        found = caught(ask) if keeps else None
+    if not isinstance(found, Answer) or any(part.verdict is Verdict.UNDECIDED for part in found.parts):
+        return None
+    if (sight := found.sight) is None:
+        return None
+    at, seen = Loaded.of(own, sight.posed.inputs, sight.posed.directions), sight.seen
+    value = caught(lambda: own.fetch_value(at.value()))
+    gradient = caught(lambda: own.fetch_gradient(at.gradient()).arrays)
+    if isinstance(value, Raised) or isinstance(gradient, Raised):
+        return None
+    is_it = same(value, seen.value) and same(gradient, seen.gradient.arrays)
+    return replace(found, notes=(*found.notes, KEPT)) if is_it else None
