@@ -30,7 +30,7 @@ from harness.subject.names import PARAMETERS
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.identities import vanishing
-from oracles.exact.program.errors import ExactError, Undecided
+from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.recording import shown
 from oracles.frameworks.framework import Subject
 
@@ -81,6 +81,8 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
             return whole
     if all(part.verdict is not Verdict.WRONG for part in found.parts):
         return found
+    if posed.forward.loses:
+        raise Unsupported(posed.forward.loses)
     if posed.forward.attached is not None:
         again = _answer(replace(question, follows=True), tested, arrays, name)
         return replace(again, notes=(*again.notes, ATTACHED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -121,7 +121,7 @@ def gives_gradient(func: Any, args: Any, kwargs: Any) -> bool:
     kind = (func, *(t.requires_grad for t in tensors_of((args, kwargs))))
     if kind not in _FOLLOWED:
         # Forward mode needs more than that, and what the user does with saved tensors is none of ours.
-        with above_autograd(), _set_fwd_grad_enabled(False), saved_tensors_hooks(_itself, _itself):
+        with above_autograd(), _set_fwd_grad_enabled(False), _without_hooks():
             _FOLLOWED[kind] = any(t.requires_grad for t in tensors_of(func(*args, **kwargs)))
     return _FOLLOWED[kind]
 
@@ -131,6 +131,12 @@ def accumulated_in(leaf: Tensor) -> Tensor | None:
     with above_autograd(), torch.enable_grad():
         node = leaf.view_as(leaf).grad_fn
     return getattr(node.next_functions[0][0], "variable", None) if node else None
+
+
+def _without_hooks() -> AbstractContextManager[Any]:
+    """Saved tensors are themselves; transforms of `torch.func` take no hooks, these neither."""
+    hooked = torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
+    return saved_tensors_hooks(_itself, _itself) if hooked else nullcontext()
 
 
 def _itself(tensor: Tensor) -> Tensor:

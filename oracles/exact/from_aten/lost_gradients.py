@@ -31,9 +31,8 @@ def refuse_without_gradient(operator: str) -> None:
     )
 
 
-def refuse_unfollowed() -> None:
-    """In a custom derivative that is differentiated: autograd does not follow something that counts."""
-    raise Unsupported(
-        "a custom backward, or jvp, that is differentiated again uses what autograd does not follow "
-        "(detached, or saved without history), so its own derivative is lost; check it with order=2"
-    )
+# A custom derivative that is differentiated uses something that counts, and that autograd does not follow.
+UNFOLLOWED = (
+    "a custom backward, or jvp, that is differentiated again uses what autograd does not follow "
+    "(detached, or saved without history), so its own derivative is lost; check it with order=2"
+)

@@ -93,9 +93,8 @@ def record(
         executed = mode.executed
         if new is None or not does_the_same:
             found = run.recorded(program, tuple(mode.once), mode.released, lambda: executed)
-            return (
-                replace(found, attached=partial(followed, program, mode.attached)) if mode.attached else found
-            )
+            attached = partial(followed, program, mode.attached) if mode.attached else None
+            return replace(found, attached=attached, loses=mode.loses)
         kept.keep(kind, new)
         one = new
     if taken is not None and differentiate:

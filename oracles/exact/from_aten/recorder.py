@@ -31,10 +31,11 @@ from oracles.exact.from_aten.call import (
     with_leaves,
 )
 from oracles.exact.from_aten.following import AutogradView
-from oracles.exact.from_aten.lost_gradients import refuse_unfollowed
+from oracles.exact.from_aten.lost_gradients import UNFOLLOWED
 from oracles.exact.from_aten.memory import (
     constant,
     has_memory,
+    innermost,
     is_moving,
     key_of,
     name_of,
@@ -65,12 +66,14 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
     Attributes:
         rules: The rule of each operator, by whether it works in place.
         executed: The numbers that the run returned.
+        loses: As of a `Recording`.
         result: What the function has returned, or the one whose gradient is recorded.
         results: The values of the latter, where they are known.
     """
 
     def __init__(self, moves: bool = True) -> None:
         super().__init__(moves)
+        self.loses = ""
         self.result: Any = None
         self.results: list[Var] = []
         self.rules: dict[tuple[Any, bool], Rule | None] = {}
@@ -121,6 +124,11 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
         """Likewise."""
         self.result = result
         return super().returned(result)
+
+    def given_by_rule(self, gradients: list[Tensor]) -> None:
+        """Autograd must follow what counts: else it is a constant to all that comes after."""
+        if self.loses and any(self._counts(t) and not t.requires_grad for t in map(innermost, gradients)):
+            raise Unsupported(self.loses)
 
     def forget(self, key: int) -> None:
         """It is read as a constant then."""
@@ -199,7 +207,7 @@ class OperatorRecorder(AutogradView):  # type: ignore[no-untyped-call]
             if result is not None:
                 self._write(func, result, value, live, changed, tracked)
         if unfollowed and any(self._counts(result) for result, _ in pairs if result is not None):
-            refuse_unfollowed()
+            self.loses, self.notes.complete = UNFOLLOWED, False
         self._note_lost(func, args, kwargs, found, changed, tracked)
         return results
 

@@ -141,7 +141,10 @@ def _watched(backward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
         if again and getattr(backward, "__code__", None) is _ONCE:
             mode.once[".".join(backward.__qualname__.split(".")[-2:-1]) or "a custom function"] = None
         try:
-            return backward(*args, **kwargs)
+            found = backward(*args, **kwargs)
+            if again:
+                mode.given_by_rule(tensors_of(found))
+            return found
         finally:
             mode.within -= again
 
@@ -255,6 +258,9 @@ class Watch(DispatchMode):
     def entering_forward(self, value: Any) -> Any:
         """An argument as a custom function's forward gets it."""
         return value
+
+    def given_by_rule(self, gradients: list[Tensor]) -> None:
+        """What a custom derivative gives that is differentiated itself."""
 
     def mark(self, ctx: Any) -> None:
         """The context of a custom function whose forward has run, if it has one."""

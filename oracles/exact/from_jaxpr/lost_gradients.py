@@ -1,19 +1,16 @@
 """What JAX leaves out of a gradient where a rule by hand is differentiated again: what it holds fixed.
 
 A function that differentiates inside, as a gradient penalty does, contains the rules of its custom functions.
-`stop_gradient` in one is then a silent zero, as it is in the function's own second derivative.
+`stop_gradient` in one may be a silent zero then, as in the function's own second derivative; or nothing, as
+that of the largest number in a softmax. So it holds nothing here, and where that is not what JAX gives, it is
+said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jax._src import custom_derivatives, source_info_util  # whose code an equation is from has no public name
-
-from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.program import Var
-from oracles.exact.program.recording import Recorder
 
 HOLDS = "stop_gradient"
 # Inside these is what a custom function computes, and no rule.
@@ -39,15 +36,8 @@ def is_run_by_rule(equation: Any) -> bool:
     return any(c.co_name in RUNS_RULES and c.co_filename == custom_derivatives.__file__ for c in codes)
 
 
-def refuse_lost(recorder: Recorder, lost: Mapping[Var, Var], outputs: Sequence[Var]) -> None:
-    """Something that moves is held fixed by a rule, and what is returned depends on it.
-
-    Raises:
-        Unsupported: It is so.
-    """
-    moving = {held for held, of in lost.items() if recorder.depends(of)}
-    if moving and recorder.reach(outputs, moving):
-        raise Unsupported(
-            "a custom rule (custom_jvp, custom_vjp) that is differentiated again holds something fixed "
-            "(stop_gradient), so its own derivative is lost; check its function with order=2"
-        )
+# What is said of one that holds something that moves.
+HELD = (
+    "a custom rule (custom_jvp, custom_vjp) that is differentiated again holds something fixed "
+    "(stop_gradient), so its own derivative is lost; check its function with order=2"
+)

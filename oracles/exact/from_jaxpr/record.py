@@ -28,13 +28,7 @@ from oracles.exact.from_jaxpr.foreign import implementation, is_pure
 from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.kernels import KERNEL
 from oracles.exact.from_jaxpr.lines import is_in_library
-from oracles.exact.from_jaxpr.lost_gradients import (
-    HOLDS,
-    OF_FUNCTIONS,
-    holds_in_rule,
-    is_run_by_rule,
-    refuse_lost,
-)
+from oracles.exact.from_jaxpr.lost_gradients import HELD, HOLDS, OF_FUNCTIONS, holds_in_rule, is_run_by_rule
 from oracles.exact.from_jaxpr.nowhere import refuse_nan
 from oracles.exact.from_jaxpr.pairing import (
     SEVERAL,
@@ -90,7 +84,6 @@ def record(
         outputs = reader.interpret(recorder, own, inputs)
         if differentiate:
             refuse_nan(recorder, outputs)
-            refuse_lost(recorder, reader.lost, outputs)
             outputs = declare_edges(recorder, outputs)
         return recorder.program(outputs), tuple(reader.notes)
 
@@ -106,7 +99,18 @@ def record(
         return executed(wide, given) if wide is not None else ()
 
     return Recording(
-        program, values, owners, notes, ran, True, freedom_of(own), written, coded, wider, cast=first.cast
+        program,
+        values,
+        owners,
+        notes,
+        ran,
+        True,
+        freedom_of(own),
+        written,
+        coded,
+        wider,
+        cast=first.cast,
+        loses=HELD if first.loses else "",
     )
 
 
@@ -125,7 +129,7 @@ class _Reader:
         named: Whether such a function was written as what it is known to be by its name.
         notes: The literals that are not known exactly, once each, and why.
         fixed: What is made of constants alone.
-        lost: What rules of custom functions hold fixed, and of what.
+        loses: Whether a rule of a custom function holds something fixed that moves.
         within, rules: How deep it is in what custom functions compute, and in what their rules do.
     """
 
@@ -143,7 +147,7 @@ class _Reader:
         self.trusted = self.named = self.cast = False
         self.notes: dict[str, None] = {}
         self.fixed = Fixed()
-        self.lost: dict[Var, Var] = {}
+        self.loses = False
         self.within = self.rules = 0
 
     def interpret(
@@ -198,8 +202,10 @@ class _Reader:
             found = [found] if isinstance(found, Var | Complex) else found
             _compare(name, found, equation.outvars)
             found = [each_part(recorder.first, v) if isinstance(v, Var | Complex) else v for v in found]
-            if name == HOLDS and not self.within and (self.rules or holds_in_rule(equation)):
-                self.lost.update(zip(vars_of(found[0]), vars_of(operands[0]), strict=True))
+            in_rule = not self.within and (self.rules or holds_in_rule(equation))
+            if name == HOLDS and in_rule and not self.tested:
+                self.loses = self.loses or any(map(recorder.depends, vars_of(operands[0])))
+                return operands
         except Unsupported as reason:
             line = _user_line(equation)
             if " (at " in str(reason) or line is None:

@@ -72,6 +72,8 @@ class Recording:
             where nothing moves; None where there is none.
         beside: Of a gradient, its program with the function's results after its own; None where that is not
             known, or rounds otherwise.
+        loses: What a rule loses of its own derivative that is differentiated again, in words: `program` has
+            it, so that what is wrong may be meant so; "" where none does.
     """
 
     program: Program
@@ -87,6 +89,7 @@ class Recording:
     beside: Program | None = None
     attached: Callable[[], Program] | None = None
     cast: bool = False
+    loses: str = ""
 
     def giving(self, which: slice) -> Recording:
         """The same of some of the outputs, without the equations that only the others need."""

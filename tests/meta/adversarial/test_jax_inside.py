@@ -96,3 +96,29 @@ def test_what_the_function_itself_holds_fixed_is_a_constant(inside):
 def test_alone_its_first_derivative_is_right_and_its_second_is_wrong(name):
     assert check_gradient(LOST[name], (X,)).passed
     assert check_gradient(LOST[name], (X,), order=2).verdict is Verdict.WRONG
+
+
+def by_softmax(softmax):
+    @jax.custom_vjp
+    def logsumexp(x):
+        return jax.nn.logsumexp(x)
+
+    logsumexp.defvjp(lambda x: (logsumexp(x), x), lambda x, g: (g * softmax(x),))
+    return logsumexp
+
+
+def shifted(x):
+    powers = jnp.exp(x - stop_gradient(x.max()))
+    return powers / powers.sum()
+
+
+@pytest.mark.parametrize("softmax", [jax.nn.softmax, shifted, lambda x: jnp.exp(x - jax.nn.logsumexp(x))])
+def test_what_is_held_and_changes_nothing_is_no_loss(softmax):
+    """The largest number, by which a softmax is shifted."""
+
+    def penalty(f):
+        return lambda x: jnp.sum(jax.grad(lambda x: f(x) ** 2)(x) ** 2)
+
+    found = check_gradient(penalty(by_softmax(softmax)), (X,))
+    assert found.passed, str(found)
+    assert not check_gradient(penalty(by_softmax(lambda x: softmax(stop_gradient(x)))), (X,)).passed

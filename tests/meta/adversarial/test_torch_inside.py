@@ -700,3 +700,17 @@ def test_a_backward_that_fills_a_buffer_is_followed():
 
     for function in forced(filled):
         assert check_gradient(function, (X,)).verdict == "accurate"
+
+
+def shifted(x):
+    powers = (x - x.max().detach()).exp()
+    return powers / powers.sum()
+
+
+@pytest.mark.parametrize("softmax", [shifted, lambda x: torch.softmax(x, 0)])
+def test_what_is_detached_and_changes_nothing_is_no_loss(softmax):
+    """The largest number, by which a softmax is shifted."""
+    for function in forced(lambda g, x, _: g * softmax(x), lambda x: torch.logsumexp(x, 0)):
+        assert check_gradient(function, (X,)).verdict == "accurate"
+    for function in forced(lambda g, x, _: g * softmax(x.detach()), lambda x: torch.logsumexp(x, 0)):
+        assert check_gradient(function, (X,)).verdict == "unsupported"
