@@ -97,9 +97,14 @@ class TracedArray(NDArrayOperatorsMixin, Convertible, metaclass=Passing):  # typ
 
     def astype(self, dtype: Any, order: Any = "K", casting: Any = "unsafe", copy: bool = True) -> Any:
         """As NumPy's; from floats to integers what is cut off is decided, not rounded."""
-        if not copy and np.dtype(dtype) == self.dtype and not self.is_scalar:
+        if not copy and np.dtype(dtype) == self.dtype and not self.is_scalar and self._is_in(order):
             return self
         return self.tape.answers.cast(self, np.dtype(dtype), order, casting)
+
+    def _is_in(self, order: Any) -> bool:
+        """Whether its elements lie in memory in an order that is asked for."""
+        flags = self.in_numpy.flags
+        return bool({"C": flags.c_contiguous, "F": flags.f_contiguous}.get(order, True))
 
     def conj(self) -> Any:
         """As NumPy's, which gives an array of real numbers itself."""

@@ -1,14 +1,16 @@
 """Indexing traced arrays: tokens are indexed by NumPy itself; what depends on the data is recorded.
 
 An index that is known picks tokens. An integer index that depends on the data (an argmax) becomes part of the
-recorded positions. A mask that depends on the data changes the shape, so it is decided, with a guard; only
-`x[mask] = number` needs no decision: it is a choice, element by element, whose edges are kinks. (Where x is
-not written yet there is nothing to choose from.)
+recorded positions; where what it gives is a view that is written into, it is decided. A mask that depends on
+the data changes the shape, so it is decided, with a guard; only `x[mask] = number` needs no decision: it is a
+choice, element by element, whose edges are kinks. (Where x is not written yet there is nothing to choose
+from.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import EllipsisType
 from typing import Any, cast
 
 import numpy as np
@@ -32,8 +34,22 @@ def get(x: TracedArray, key: Any) -> Any:
     value = x.in_numpy[known]
     if not moving:
         return _settled(TracedArray(x.tape, value, x.tokens[known]))
+    is_view = value.ndim > 0 and _is_basic(known)
+    if is_view and x.tape.decides:
+        return get(x, decided(key))
     positions = _positions(x.shape, known, moving)
-    return wrap(x.tape, value, each_part(lambda v: take(v, positions), x.recorded))
+    found = wrap(x.tape, value, each_part(lambda v: take(v, positions), x.recorded))
+    if is_view:
+        x.tape.lent = True
+        for memory in (found.in_numpy, found.tokens):
+            memory.setflags(write=False)
+    return found
+
+
+def _is_basic(key: Any) -> bool:
+    """Whether NumPy gives a view: no part of the key is an array, or a list."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(isinstance(part, slice | EllipsisType | None) or np.ndim(part) == 0 for part in parts)
 
 
 def put(x: TracedArray, key: Any, new: Any) -> None:
@@ -61,7 +77,8 @@ def _put_where(x: TracedArray, mask: TracedArray, new: Any) -> None:
 def decided(tree: Any) -> Any:
     """Nested indices with every traced one decided."""
     if isinstance(tree, TracedArray):
-        return tree.exact_value("an index")
+        exact = tree.exact_value("an index")
+        return exact[()] if tree.is_scalar else exact  # of an array without axes NumPy gives copies
     if isinstance(tree, list | tuple):
         return type(tree)(map(decided, tree))
     return tree
@@ -88,7 +105,7 @@ def _resolve(tape: Tape, key: Any) -> tuple[Any, dict[int, Var]]:
             if part.dtype.kind in "iu" and tape.recorder.known(part.recorded) is None:
                 moving[i], parts[i] = part.recorded, np.asarray(part.in_numpy)
             else:
-                parts[i] = part.exact_value("an index")
+                parts[i] = decided(part)
     return (tuple(parts) if isinstance(key, tuple) else parts[0]), moving
 
 

@@ -295,9 +295,9 @@ def _full_like(tape: Tape, a: Any, fill_value: Any, *args: Any, **kwargs: Any) -
 def _array(
     tape: Tape, a: Any, dtype: Any = None, *, copy: Any = True, order: Any = "K", **kwargs: Any
 ) -> Any:
-    if kwargs:
-        return array(tape, a, dtype, order, **kwargs)
-    return asarray(tape, a, dtype, order, copy)
+    found = asarray(tape, a, dtype, order, copy)
+    missing = kwargs.get("ndmin", 0) - np.ndim(found)
+    return found[(None,) * missing] if missing > 0 else found
 
 
 def _copy(tape: Tape, a: Any, order: Any = "K", **_: Any) -> Any:

@@ -31,6 +31,7 @@ from oracles.exact.program.recording import Recording, declare_edges
 from oracles.exact.program.trees import flatten
 from oracles.exact.program.words import kind_of
 
+READ_ONLY = "read-only"  # so NumPy says it, of what may not be written into
 ANSWERS = Answers(call_ufunc, call_function, get, put, FlatIterator, array, cast, Part.of, put_part)
 
 
@@ -50,7 +51,22 @@ def record(
             point; or an argument is no finite real number, or is written into.
         Undecided: A branch is not certain at this point.
     """
-    tape = Tape(ANSWERS)
+    tape = Tape(ANSWERS, decides=False)
+    try:
+        return _recorded(tape, function, args, kwargs or {}, differentiate)
+    except Exception as problem:
+        if not (tape.lent and READ_ONLY in str(problem)):
+            raise
+    return _recorded(Tape(ANSWERS), function, args, kwargs or {}, differentiate)
+
+
+def _recorded(
+    tape: Tape,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    differentiate: bool,
+) -> Recording:
     owners: list[int] = []
 
     def enter(k: int, leaf: Any) -> Any:
@@ -72,8 +88,8 @@ def record(
         for leaf in _leaves(a)
         if isinstance(leaf, TracedArray | np.ndarray)
     ]
-    with substituted(tape, function, args, kwargs or {}) as run, uncaught():
-        result = run(*call, **(kwargs or {}))
+    with substituted(tape, function, args, kwargs) as run, uncaught():
+        result = run(*call, **kwargs)
     for k, leaf, was in before:
         if not np.array_equal(content(leaf), was):
             raise Unsupported(
@@ -93,7 +109,7 @@ def record(
         for arg in args:
             leaves, tree = flatten("numpy", arg)
             wide.append(tree.filled([_as_float64(leaf) for leaf in leaves]))
-        found = [leaf for leaf in _leaves(function(*wide, **(kwargs or {}))) if leaf is not None]
+        found = [leaf for leaf in _leaves(function(*wide, **kwargs)) if leaf is not None]
         return tuple(map(np.array, found))
 
     return Recording(tape.recorder.program(outputs), values, tuple(owners), executed=lambda: ran, wider=wider)

@@ -46,10 +46,17 @@ class Answers(NamedTuple):
 
 
 class Tape:
-    """The recorder of one call, and the values that tokens stand for."""
+    """The recorder of one call, and the values that tokens stand for.
 
-    def __init__(self, answers: Answers, recorder: Recorder | None = None) -> None:
-        self.answers = answers
+    Attributes:
+        decides: Whether a place that depends on the data is decided where what is there is a view, as of
+            `x[argmax]`, which can be written into then. Else it is a part of what is recorded, and the view
+            is to be read only.
+        lent: Whether a view was given that is to be read only.
+    """
+
+    def __init__(self, answers: Answers, recorder: Recorder | None = None, decides: bool = True) -> None:
+        self.answers, self.decides, self.lent = answers, decides, False
         self.recorder = Recorder() if recorder is None else recorder  # or that of who calls the code
         self._library = "" if recorder is None else "numpy"
         self.open = True

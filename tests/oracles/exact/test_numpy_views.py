@@ -151,3 +151,78 @@ def test_what_is_a_view_in_numpy_is_one_here_and_nothing_else(view):
     recording = record(f, (x,), {})
     (found,) = evaluate(recording.program, recording.values, 64)
     np.testing.assert_array_equal(middle(found), f(x))
+
+
+def by_row(a, k):
+    row = a[k]
+    row /= row[0]
+
+
+def by_column(a, k):
+    np.copyto(a[:, k % 2], a[0, 1])
+
+
+def by_flat_of_a_row(a, k):
+    a[k][:2].flat[1] = a[0, 0]
+
+
+@pytest.mark.parametrize("write", [
+    by_row, by_column, by_flat_of_a_row,
+    lambda a, k: np.add.at(a[k], [0, 0], a[0, :2]),
+    lambda a, k: np.multiply(a[k], 2, out=a[k]),
+    lambda a, k: a[k].fill(0),
+    lambda a, k: a[k, ...].__iadd__(1),
+    lambda a, k: a[[k]].__iadd__(1),  # a copy
+    lambda a, k: a[np.array(k)].__iadd__(1),  # likewise
+])  # fmt: skip
+@pytest.mark.parametrize("place", [
+    lambda a: np.argmax(a[:, 0]),
+    lambda a: np.argsort(a[:, 1])[0],
+    lambda a: int((a[:, 2] > 0).sum()) - 1,
+    lambda a: np.searchsorted(np.sort(a[:, 0]), 0.5),
+])  # fmt: skip
+def test_a_row_at_a_place_that_depends_on_the_data_is_a_view(write, place):
+    def f(x):
+        a = x + 0.0
+        write(a, place(a))
+        return a
+
+    x = np.array([[0.3, 1.2, -0.7], [2.0, -0.4, 0.9], [0.8, 0.5, 1.6]])
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_allclose(middle(found), f(x), rtol=1e-15)
+
+
+def test_a_row_that_is_only_read_decides_nothing():
+    recording = record(lambda x: x[np.argmax(x[:, 0])] * 2, (np.array([[0.3, 1.2], [2.0, 0.4]]),), {})
+    assert not recording.program.guards
+
+
+@pytest.mark.parametrize("view", [
+    lambda a: np.array(a, copy=None, ndmin=3),
+    lambda a: np.array(a, copy=False, ndmin=3),
+    lambda a: np.array(a, ndmin=3),
+    lambda a: a.astype(float, order="F", copy=False),
+    lambda a: a.astype(float, order="C", copy=False),
+    lambda a: a.T.astype(float, order="F", copy=False),
+])  # fmt: skip
+def test_copies_are_made_where_numpy_makes_them(view):
+    def f(x):
+        a = x + 0.0
+        view(a)[...] *= 2
+        return a
+
+    x = np.arange(6.0).reshape(2, 3) - 4
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_array_equal(middle(found), f(x))
+
+
+def test_signs_of_whole_numbers_that_depend_on_the_data():
+    def f(x):
+        return x * np.sign((9 * x).astype(int))
+
+    x = np.array([1.2, -0.7, 0.01])
+    recording = record(f, (x,), {})
+    (found,) = evaluate(recording.program, recording.values, 64)
+    np.testing.assert_allclose(middle(found), f(x), rtol=1e-15)

@@ -43,6 +43,13 @@ def _step(name: str) -> Rule:
     return lambda x: fn.step(name, x) if x.is_float else x
 
 
+def _sign(x: Var) -> Var:
+    """Of floats a step; of whole numbers which of two comparisons holds."""
+    if x.is_float:
+        return fn.step("sign", x)
+    return convert(compare("gt", x, 0), x.dtype) - convert(compare("lt", x, 0), x.dtype)
+
+
 def _multiply(x: Var, y: Var) -> Var:
     """x y. Multiplied by a mask, x is a choice between x and 0: so the mask's edges are kinks."""
     for mask, other in ((x, y), (y, x)):
@@ -88,7 +95,8 @@ def _column(x: Var, axis: int) -> Var:
 UFUNCS: dict[str, Rule] = {
     **_named(scalar, "exp expm1 exp2 log log1p log2 log10 sqrt cbrt reciprocal sin cos tan sinh cosh tanh"),
     **_named(scalar, "arcsin:asin arccos:acos arctan:atan arcsinh:asinh arccosh:acosh arctanh:atanh"),
-    **{name: _step(name) for name in ("sign", "floor", "ceil", "trunc")},
+    **{name: _step(name) for name in ("floor", "ceil", "trunc")},
+    "sign": _sign,
     **{f"bitwise_{name}": _elementwise(name) for name in ("and", "or", "xor")},
     **{f"logical_{n}": (lambda x, y, n=n: _elementwise(n)(flags(x), flags(y))) for n in ("and", "or", "xor")},
     **_named(compare, "less:lt less_equal:le greater:gt greater_equal:ge equal:eq not_equal:ne"),
