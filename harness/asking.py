@@ -18,11 +18,11 @@ def question_of(
     **about: Any,
 ) -> Question:
     """The question that a user asks of a function at its arguments; `exactly` as for `Framework.record`."""
-    own, meaning = target.framework, target.meaning(specification)
+    meaning = target.meaning(specification)
     if about.get("cotangent") is not None:
         about["cotangent"] = _directions(about["cotangent"], derivative, target)
     return Question(
-        lambda arrays: own.record(meaning, arrays, True, exactly),
+        lambda arrays: target.recorded(meaning, arrays, True, exactly),
         target.names,
         target.active,
         target.results.names,

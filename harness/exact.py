@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness.asking import question_of
+from harness.proof.nearby import confirm_nearby
 from harness.proof.tied import confirm
 from harness.proof.truth import recorded
 from harness.subject import given
@@ -78,7 +79,7 @@ def exact_value(
     target = target_of(
         given.function("f", f), args, given.mapping("kwargs", kwargs), None, framework, exactly=True
     )
-    forward = target.framework.record(target.flat, target.arrays, differentiate=False, exactly=True)
+    forward = target.recorded(target.flat, target.arrays, differentiate=False, exactly=True)
     found = refine(forward.program, forward.values, bits, limits, quickly=quickly)
     confirm(forward, target.values(), found, target.framework.name)
     return found[0] if len(target.results.names) == 1 else tuple(found)
@@ -171,6 +172,10 @@ def exact_gradient(
         target, derivative, exactly=True, cotangent=along, seed=given.integer("seed", seed)
     )
     at = recorded(question, target.arrays, exactly=True)
+    own = target.subject(target.flat, target.flat)
+    confirm_nearby(
+        target, at.forward, target.arrays, question.specify, lambda arrays: own.value(*map(own.load, arrays))
+    )
     if at.forward.attached is not None:
         raise Unsupported(
             "a custom function gives a gradient to what is computed under no_grad, or detached: whether that "

@@ -11,6 +11,7 @@ import numpy as np
 from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
 from harness.proof.kept_before import after_a_run_elsewhere
+from harness.proof.nearby import confirm_nearby
 from harness.proof.nearly_symmetric import as_if_symmetric
 from harness.proof.observe import Loaded, Observed, observe, same
 from harness.proof.one_triangle import as_symmetric
@@ -18,6 +19,7 @@ from harness.proof.own_parts import as_judged, judged, whose, with_reasons
 from harness.proof.probed import probed
 from harness.proof.probes import Differing, differing
 from harness.proof.program import Examined, examine_derivative
+from harness.proof.pulls import run_both
 from harness.proof.question import Answer, Part, Question, UnderTest, ValueRule
 from harness.proof.sight import GIVEN, Sight
 from harness.proof.tied import has_shapes
@@ -70,6 +72,9 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         given = [(question.names[k], arrays[k]) for k in question.active]
         return Answer(tuple(_nothing(name, of, a, f"the shape is {shape_of(of, a)}") for of, a in given))
     posed = pose(question, arrays)
+    if name == GIVEN and question.is_plain and isinstance(tested, Tested):
+        run = partial(run_both, tested)
+        confirm_nearby(tested.target, posed.forward, arrays, question.specify, run)
     if any(d.size for d in posed.directions) and not any(map(np.any, posed.directions)):
         along = "tangent" if question.derivative.is_of_results else "cotangent"
         why = f"the {along} is zero everywhere, and so is any gradient along it"

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from harness.proof.observe import Loaded, same
-from harness.proof.pulls import Raised, caught
+from harness.proof.pulls import Raised, caught, run_both
 from harness.proof.question import Answer, Question, UnderTest
 from harness.subject.derivative import Array
 from harness.subject.moving import moved_on
@@ -38,13 +36,7 @@ def after_a_run_elsewhere(
         return None
     own = tested.subject()
     elsewhere = [moved_on(a) if k in question.active else a for k, a in enumerate(arrays)]
-
-    def run() -> None:
-        inputs = tuple(map(own.load, elsewhere))
-        ones = map(np.ones_like, own.fetch_value(own.value(*inputs)))
-        own.gradient(tuple(map(own.load, ones)), *inputs)
-
-    with current().after(lambda: caught(run)) as keeps:
+    with current().after(lambda: caught(lambda: run_both(tested, elsewhere))) as keeps:
         found = caught(ask) if keeps else None
     if not isinstance(found, Answer) or any(part.verdict is Verdict.UNDECIDED for part in found.parts):
         return None

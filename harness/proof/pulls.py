@@ -101,6 +101,14 @@ def elsewhere(question: Question, posed: Posed) -> list[Array]:
     return [moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
 
 
+def run_both(tested: Tested, arrays: Sequence[Array]) -> None:
+    """Run the function and its gradient at these arrays."""
+    own = tested.subject()
+    loaded = tuple(map(own.load, arrays))
+    ones = map(np.ones_like, own.fetch_value(own.value(*loaded)))
+    own.gradient(tuple(map(own.load, ones)), *loaded)
+
+
 def writing(tested: Tested, posed: Posed) -> Origin | None:
     """The operation of a backward that writes into what the forward computed; None where none is seen."""
     own = tested.graphs()

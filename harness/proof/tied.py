@@ -154,7 +154,7 @@ def elsewhere(
         here = float(numbers[at])
         return f"{OTHER_FUNCTION}: its value is {here!r} at {list(at)}, and exactly it is {true.shown(at)}"
     most = half * size
-    allowed = most if balls is None else _widths(balls, most)
+    allowed = most if balls is None else widths(balls, most)
     if np.all((off <= allowed) | _overflown(true, value)):
         return ""  # what is found below is off from it by both distances at the most, and that is allowed
     ran = _other_numbers(program, k, value)
@@ -205,7 +205,7 @@ def _first(where: Array) -> tuple[int, ...]:
     return first_true(where)
 
 
-def _widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+def widths(balls: Array | Pairs, otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far apart two values in a ball can be; `otherwise` where it has no end."""
     if isinstance(balls, Pairs):
         return np.where(np.isfinite(balls.r), 2 * balls.r, otherwise)

@@ -20,6 +20,7 @@ from harness.subject.objects import said
 from harness.subject.refused import refuse_infinite, refuse_other_arrays
 from harness.subject.results import Results, results_of, subject_of
 from harness.subject.state import current
+from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, Flat, dtype_of, flatten
 from oracles.exact.program.words import shown
 from oracles.frameworks.framework import (
@@ -105,6 +106,13 @@ class Target:
     def subject(self, value: Function, gradient: Function, primal: bool = False) -> Subject:
         """What runs functions of these arrays where they are."""
         return subject_of(self.framework, self.natives, self.arrays, value, gradient, primal)
+
+    def recorded(
+        self, function: Flat, arrays: Sequence[Array], differentiate: bool = True, exactly: bool = False
+    ) -> Recording:
+        """A function of these arrays, recorded before it has kept anything (see `Framework.record`)."""
+        with current().as_begun():
+            return self.framework.record(function, arrays, differentiate, exactly)
 
     @property
     def has_rules(self) -> bool:

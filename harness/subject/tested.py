@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from harness.subject.by_hand import First, WithoutCotangent, by_hand
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function, WithZeros
+from harness.subject.state import current
 from harness.subject.target import Target
 from harness.subject.variants import AfterForward, Alone, Beside, InSome, Symmetrised
 from oracles.exact.program.errors import Unsupported
@@ -139,7 +140,7 @@ class Tested:
         Raises:
             Unsupported, Undecided: It cannot be recorded.
         """
-        return self.target.framework.record(self.target.flat, arrays, True, self.exactly)
+        return self.target.recorded(self.target.flat, arrays, True, self.exactly)
 
     def record(self, directions: tuple[Array, ...], inputs: Sequence[Array], alone: bool) -> Programs:
         """Its programs; `alone`: of copies of the inputs, since it writes into them.
@@ -149,7 +150,8 @@ class Tested:
         """
         own = self.target.framework
         derivative = own.leaving_alone(self.derivative) if alone else self.derivative
-        both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
+        with current().as_begun():
+            both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
         if self.graph and not self.own and not alone:
             whole = AfterForward(self.graph)
             return Programs(

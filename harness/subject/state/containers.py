@@ -47,7 +47,7 @@ class Contents:
         """Put back what is no log."""
         if not self.has_grown and all(map(operator.is_, self._each(), self._parts)):
             return False
-        now, before = self._now(), self._before
+        now, before = self.elements, self._before
         same = len(now) >= len(before) and all(map(is_same, now, before))
         if same and (len(now) == len(before) or not self.whole):
             return False
@@ -59,7 +59,7 @@ class Contents:
         count = self._count
         if self._kind.__len__(self._container) <= count:
             return
-        now = self._now()
+        now = self.elements
         kept = [*now[:count], *(element for element in now[count:] if not _is_ours(element))]
         if len(kept) < len(now):
             self.hold(kept)
@@ -94,11 +94,13 @@ class Contents:
 
     @property
     def _before(self) -> list[Any]:
-        """What `_now` gave at the beginning: of thousands of containers few are ever asked for it."""
+        """What it held at the beginning: of thousands of containers few are ever asked for it."""
         count, parts = self._count, self._parts
         return list(zip(parts[:count], parts[count:], strict=True)) if count < len(parts) else parts
 
-    def _now(self) -> list[Any]:
+    @property
+    def elements(self) -> list[Any]:
+        """What it holds now."""
         of = self._kind.items if issubclass(self._kind, dict) else self._kind.__iter__
         return list(of(self._container))
 

@@ -100,6 +100,19 @@ class State:
                 bring_back()
 
     @contextmanager
+    def as_begun(self) -> Iterator[None]:
+        """Within, containers hold what they did at the beginning: what runs keep is numbers to a record."""
+        grown = [keeper for keeper in self._reached if isinstance(keeper, Contents) and keeper.has_grown]
+        elements = [keeper.elements for keeper in grown]
+        for keeper in grown:
+            keeper.begin()
+        try:
+            yield
+        finally:
+            for keeper, own in zip(grown, elements, strict=True):
+                keeper.hold(own)
+
+    @contextmanager
     def after(self, run: Callable[[], object]) -> Iterator[bool]:
         """Whether a run leaves anything behind; within, evaluations start from what it leaves."""
         now = dict(vars(self))

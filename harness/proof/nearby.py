@@ -1,0 +1,100 @@
+"""Is what was recorded of NumPy's code the function, or are some of its numbers constants? Compared nearby.
+
+A number that comes out of a cache, or through a text, stands in the record as it is, and the record has the
+function's value all the same: at this point. Nearby it has not. (The front ends of JAX and of PyTorch cannot
+meet that: the one traces, the other runs nearby itself.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from harness.proof.comparison import enclosed
+from harness.proof.pulls import Raised, caught
+from harness.proof.tied import bound_of, widths
+from harness.subject.derivative import Array
+from harness.subject.moving import moved_on
+from harness.subject.state import current
+from harness.subject.target import Target
+from oracles.exact.core.plans import are_one
+from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.program.errors import ExactError, Undecided
+from oracles.exact.program.formats import format_of
+from oracles.exact.program.recording import Recording
+from oracles.exact_oracle import BITS
+
+STEP = 2.0**-12  # how far numbers are moved, beside their size or beside 1
+LARGEST = 2.0**18  # operations: more take longer than to find it is worth
+KEPT = (
+    "nearby the function gives another value than what was recorded of it: it keeps numbers of this point "
+    "(in a cache that was asked before?), or reads them from a text, so nothing is proven of what runs"
+)
+
+
+def confirm_nearby(
+    target: Target,
+    forward: Recording,
+    arrays: Sequence[Array],
+    specify: Callable[[Sequence[Array]], Recording],
+    run: Callable[[Sequence[Array]], object],
+) -> None:
+    """Compare the record of a function of NumPy's with what it gives at a point nearby.
+
+    Args:
+        target: The function.
+        forward: Its record at these arrays.
+        arrays: The point.
+        specify: Records it.
+        run: Runs it, and its gradient if there is one.
+
+    Raises:
+        Undecided: They are further apart than half of the digits, and than rounding allows.
+    """
+    if target.framework.name != "numpy" or forward.program.cost > LARGEST:
+        return
+    moved = [_moved(k, a) for k, a in enumerate(arrays)]
+    nearby = replace(forward, values=tuple(moved[k] for k in forward.argument))
+    try:
+        with np.errstate(all="ignore"):
+            true = enclosed(evaluate_quickly(forward.program, nearby.values, BITS))
+    except ExactError:  # another branch, or out of the domain
+        _confirm_anew(forward, arrays, specify, run)
+        return
+    own = target.subject(target.flat, target.flat)
+    values = caught(lambda: own.fetch_value(own.value(*map(own.load, moved))))
+    if isinstance(values, Raised) or [v.shape for v in values] != [e.shape for e in true]:
+        return
+    for k, (value, e) in enumerate(zip(values, true, strict=True)):
+        half = 2.0 ** -(format_of(value.dtype.name).digits / 2)
+        size = np.max(np.abs(e.mid), initial=0.0)
+        off = np.abs(value.astype(np.float64) - e.mid)
+        if np.all(off <= half * size) or not np.isfinite(size):
+            continue
+        balls = bound_of(nearby, k, target.framework.name)
+        room = np.inf if balls is None else widths(balls, np.full(value.shape, np.inf))
+        if np.any(np.isfinite(off) & (off > half * size + room)):
+            raise Undecided(KEPT)
+
+
+def _confirm_anew(
+    forward: Recording,
+    arrays: Sequence[Array],
+    specify: Callable[[Sequence[Array]], Recording],
+    run: Callable[[Sequence[Array]], object],
+) -> None:
+    """Where the code branches within a step: is it the same function after a run elsewhere?"""
+    with current().after(lambda: caught(lambda: run([moved_on(a) for a in arrays]))) as keeps:
+        other = caught(lambda: specify(arrays)) if keeps else None
+    if isinstance(other, Recording) and not are_one(other.program, forward.program):
+        raise Undecided(KEPT)
+
+
+def _moved(seed: int, array: Array) -> Array:
+    """Other numbers of the same kind, close by; whole numbers stay."""
+    if array.dtype.kind != "f":
+        return array
+    share = np.random.default_rng(seed).uniform(0.5, 1.0, array.shape)
+    return np.asarray(np.where(array == 0, STEP * share, array * (1 - STEP * share)), array.dtype)
