@@ -167,3 +167,35 @@ def test_a_schema_may_say_view_of_what_is_none():
 
     assert check_gradient(Square.apply, (X,)).passed
     assert check_gradient(type("Wrong", (Square,), {"factor": 0.0}).apply, (X,)).verdict is Verdict.WRONG
+
+
+@pytest.fixture(scope="module")
+def counted():
+    """An operator of `custom_op`, whose code and rule are NumPy's, and count."""
+    calls = []
+
+    @torch.library.custom_op("gradproof_added::counted", mutates_args=())
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        calls.append("forward")
+        found = np.zeros(x.shape)
+        found += np.sin(x.numpy())
+        return torch.from_numpy(found)
+
+    def backward(ctx, g):
+        calls.append("backward")
+        found = np.zeros(g.shape)
+        found[:] = g.numpy() * np.cos(ctx.saved_tensors[0].numpy())
+        return torch.from_numpy(found)
+
+    counted.register_autograd(
+        backward, setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs)
+    )
+    return counted, calls
+
+
+def test_its_functions_are_reached_as_those_of_any_function(counted):
+    operator, calls = counted
+    found = check_gradient(operator, (X,))
+    assert found.verdict is Verdict.ACCURATE, str(found)
+    assert "not examined" not in str(found)
+    assert set(calls) <= {"forward", "backward"}

@@ -147,8 +147,10 @@ class Reach:
 
     def _of_object(self, item: Any) -> list[Any]:
         own = attributes(item) or {}
-        # A library's wrapper of a function holds it, and others beside it: the rules of `jax.custom_vjp`.
-        wrapped = [v for v in own.values() if callable(v)] if "__wrapped__" in own and callable(item) else []
+        # A library's wrapper of a function holds it, and others beside it: the rules of `jax.custom_vjp`, the
+        # kernels of `torch.library.custom_op`.
+        wraps = callable(item) and not own.keys().isdisjoint(("__wrapped__", "_init_fn"))
+        wrapped = [v for v in (*own.values(), *own.get("_backend_fns", {}).values()) if wraps and callable(v)]
         held = (value for own in self.namespaces(item) for value in own.values())
         return [*wrapped, type(item), *held]
 
