@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.proof.graphless import held_gradients
 from harness.proof.hiding import hiding, unread
-from harness.proof.kept_before import after_a_run_elsewhere
+from harness.proof.kept_before import after_a_run_elsewhere, may_hold
 from harness.proof.nearby import confirm_nearby
 from harness.proof.nearly_symmetric import as_if_symmetric
 from harness.proof.observe import Loaded, Observed, observe, same
@@ -61,10 +61,10 @@ def answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name:
         if again is None:
             raise
         return again
-    own = [part for part in found.parts if not (part.of_value or part.probe)]
-    if name != GIVEN or all(part.verdict not in {Verdict.WRONG, Verdict.UNDECIDED} for part in own):
-        return found
-    return after_a_run_elsewhere(question, tested, arrays, ask) or found
+    own = {part.verdict for part in found.parts if not (part.of_value or part.probe)}
+    is_open = Verdict.UNDECIDED in own or (Verdict.WRONG in own and may_hold(found))
+    again = after_a_run_elsewhere(question, tested, arrays, ask) if is_open and name == GIVEN else None
+    return again or found
 
 
 def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name: str) -> Answer:

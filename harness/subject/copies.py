@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial, reduce
 from typing import Any
 
@@ -103,23 +104,17 @@ class Copies:
 
     def see_what_counts(self, inputs: Sequence[Any]) -> None:
         """Whether backward takes the gradient of the first result alone, as beside attention weights."""
-        out = self.run(self.contents.copied({}), inputs)
-        if not isinstance(out, tuple) or not out or self._pulls(inputs, lambda out: out):
-            return
-        self.first = self._pulls(inputs, lambda out: out[0])
-        if self.first:
+        with suppress(Exception):  # where they are really called, they say why
+            layer, other = self.contents.copied({}), self.contents.copied({})
+            out = self.run(layer, inputs)
+            if not isinstance(out, tuple) or not out:
+                return
+            with suppress(Exception):
+                pull(layer, ones(out))
+                return
+            pull(other, ones(self.run(other, inputs)[0]))
             said = f"backward takes the gradient of the first of {len(out)} results alone, which is compared"
-            self.notes[said] = None
-
-    def _pulls(self, inputs: Sequence[Any], which: Callable[[Any], Any]) -> bool:
-        """Whether backward takes gradients of these results."""
-        layer = self.contents.copied({})
-        out = self.run(layer, inputs)
-        try:
-            pull(layer, ones(which(out)))
-        except Exception:  # where it is really called, it says why
-            return False
-        return True
+            self.first, self.notes[said] = True, None
 
     def write(self, copy: Any, parameters: Sequence[Array]) -> None:
         """Write numbers into its parameters in place, as a step of training does."""

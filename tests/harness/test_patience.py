@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from harness import check_gradient
-from harness.proof import probes
+from harness.proof import pulls
 from harness.subject import patience
 from harness.subject.patience import Endless, ending
 from tests.harness.proof.torch_functions import pulled
@@ -187,8 +187,8 @@ GRADIENTS = {
 
 @pytest.mark.parametrize("framework", GRADIENTS)
 def test_a_gradient_that_does_not_end_along_a_large_cotangent_is_noted(framework, monkeypatch):
-    monkeypatch.setattr(probes, "PATIENCE_S", 0.2)
-    monkeypatch.setattr(probes, "OF_FIRST", 0.0)
+    monkeypatch.setattr(pulls, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(pulls, "OF_FIRST", 0.0)
     found = GRADIENTS[framework]()
     assert found.passed
     assert found.notes[-1] == (

@@ -83,7 +83,7 @@ class Reach:
             is_owning = issubclass(kind, HOLDERS) or self.is_user(kind.__module__)
             known = self._owning[id(kind)] = kind, is_owning
         is_own = known[1] or not own.keys().isdisjoint(("_parameters", "param_groups", "_mock_children"))
-        if not is_own and str(kind.__module__).startswith("scipy."):
+        if not is_own and str(kind.__module__).startswith("scipy.optimize."):
             # What `minimize(jac=True)` makes of a function keeps what that gave last.
             is_own = any(map(self._is_users, own.values()))
         return [own] if is_own else []

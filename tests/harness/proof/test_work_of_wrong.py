@@ -86,4 +86,4 @@ def test_one_that_the_function_leaves_something_for_is_compared_with_that(compar
     layer = Layer()
     found = gradproof.check_gradient(layer.forward, (P,), vjp=lambda cotangent, x: layer.backward(cotangent))
     assert found.verdict == "wrong"
-    assert len(compared) == 2
+    assert len(compared) == 4  # it keeps something, so it is asked after a run elsewhere, too
