@@ -172,10 +172,6 @@ def exact_gradient(
         target, derivative, exactly=True, cotangent=along, seed=given.integer("seed", seed)
     )
     at = recorded(question, target.arrays, exactly=True)
-    own = target.subject(target.flat, target.flat)
-    confirm_nearby(
-        target, at.forward, target.arrays, question.specify, lambda arrays: own.value(*map(own.load, arrays))
-    )
     if at.forward.attached is not None:
         raise Unsupported(
             "a custom function gives a gradient to what is computed under no_grad, or detached: whether that "
@@ -192,6 +188,11 @@ def exact_gradient(
         except Undecided:  # its gradient is narrow all the same
             values = []
     confirm(at.forward, target.values() if values else (), values, target.framework.name)
+    own = target.subject(target.flat, target.flat)
+    confirm_nearby(
+        target, at.forward, target.arrays, question.specify, lambda arrays: own.value(*map(own.load, arrays)),
+        limits,
+    )  # fmt: skip
     results = [f"result{path}" for path in question.results]
     names = results if derivative.is_of_results else [question.names[k] for k in question.active]
     found = [_telling_of_leaps(e, name) for e, name in zip(found, names, strict=True)]

@@ -72,14 +72,15 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
         given = [(question.names[k], arrays[k]) for k in question.active]
         return Answer(tuple(_nothing(name, of, a, f"the shape is {shape_of(of, a)}") for of, a in given))
     posed = pose(question, arrays)
-    if name == GIVEN and question.is_plain and isinstance(tested, Tested):
-        run = partial(run_both, tested)
-        confirm_nearby(tested.target, posed.forward, arrays, question.specify, run)
     if any(d.size for d in posed.directions) and not any(map(np.any, posed.directions)):
         along = "tangent" if question.derivative.is_of_results else "cotangent"
         why = f"the {along} is zero everywhere, and so is any gradient along it"
         return Answer(tuple(_nothing(name, of, like, why) for of, like in posed.expected))
     found = _examined(question, tested, posed, name)
+    is_known = all(part.verdict is not Verdict.UNDECIDED for part in found.parts)
+    if is_known and name == GIVEN and question.is_plain and isinstance(tested, Tested):
+        run = partial(run_both, tested)
+        confirm_nearby(tested.target, posed.forward, arrays, question.specify, run, question.limits)
     if any(part.verdict in UNEQUAL and not part.of_value for part in found.parts):
         whole = as_symmetric(question, tested, posed, found, arrays, partial(_examined, name=name))
         if whole is not None:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from harness.proof.comparison import enclosed
 from harness.proof.pulls import Raised, caught
 from harness.proof.tied import bound_of, widths
 from harness.subject.derivative import Array
@@ -20,7 +19,8 @@ from harness.subject.moving import moved_on
 from harness.subject.state import current
 from harness.subject.target import Target
 from oracles.exact.core.plans import are_one
-from oracles.exact.enclose.evaluate import evaluate_quickly
+from oracles.exact.enclose.limits import Limits
+from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
@@ -40,6 +40,7 @@ def confirm_nearby(
     arrays: Sequence[Array],
     specify: Callable[[Sequence[Array]], Recording],
     run: Callable[[Sequence[Array]], object],
+    limits: Limits,
 ) -> None:
     """Compare the record of a function of NumPy's with what it gives at a point nearby.
 
@@ -49,6 +50,7 @@ def confirm_nearby(
         arrays: The point.
         specify: Records it.
         run: Runs it, and its gradient if there is one.
+        limits: Of the evaluation.
 
     Raises:
         Undecided: They are further apart than half of the digits, and than rounding allows.
@@ -59,7 +61,7 @@ def confirm_nearby(
     nearby = replace(forward, values=tuple(moved[k] for k in forward.argument))
     try:
         with np.errstate(all="ignore"):
-            true = enclosed(evaluate_quickly(forward.program, nearby.values, BITS))
+            true = refine(forward.program, nearby.values, BITS, limits, quickly=True)
     except ExactError:  # another branch, or out of the domain
         _confirm_anew(forward, arrays, specify, run)
         return
@@ -97,4 +99,6 @@ def _moved(seed: int, array: Array) -> Array:
     if array.dtype.kind != "f":
         return array
     share = np.random.default_rng(seed).uniform(0.5, 1.0, array.shape)
-    return np.asarray(np.where(array == 0, STEP * share, array * (1 - STEP * share)), array.dtype)
+    found = np.array(array, order="K")  # code may read memory in its order
+    found[...] = np.where(array == 0, STEP * share, array * (1 - STEP * share))
+    return found

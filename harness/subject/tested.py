@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from harness.subject.by_hand import First, WithoutCotangent, by_hand
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, Function, WithZeros
-from harness.subject.state import current
 from harness.subject.target import Target
 from harness.subject.variants import AfterForward, Alone, Beside, InSome, Symmetrised
 from oracles.exact.program.errors import Unsupported
@@ -150,8 +149,7 @@ class Tested:
         """
         own = self.target.framework
         derivative = own.leaving_alone(self.derivative) if alone else self.derivative
-        with current().as_begun():
-            both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
+        both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
         if self.graph and not self.own and not alone:
             whole = AfterForward(self.graph)
             return Programs(

@@ -572,7 +572,7 @@ def test_samples_are_seeded_and_differ():
 
     assert np.array_equal(points(0), points(0))
     assert not np.array_equal(points(0), points(1))
-    assert len(points(0)) == 12
+    assert len(points(0)) == 15  # and close by the given point
 
 
 def test_a_gradient_that_is_wrong_elsewhere_is_found_by_drawing():
