@@ -299,7 +299,7 @@ def test_a_cache_keeps_nothing_of_what_is_recorded():
     square.cache_clear()
     assert check_gradient(lambda x: square(float(x[0])) * square(x[1]), (X,), grad=of_squares).passed
     assert [square(0.3), square(0.7)] == [0.3 * 0.3, 0.7 * 0.7]
-    assert square.cache_info().currsize <= 3  # a probe ran elsewhere
+    assert square.cache_info().currsize <= 5  # a probe ran elsewhere, and the function nearby
 
 
 def of_squares(x):
