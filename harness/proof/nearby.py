@@ -70,14 +70,14 @@ def confirm_nearby(
     if isinstance(values, Raised) or [v.shape for v in values] != [e.shape for e in true]:
         return
     for k, (value, e) in enumerate(zip(values, true, strict=True)):
-        half = 2.0 ** -(format_of(value.dtype.name).digits / 2)
-        size = np.max(np.abs(e.mid), initial=0.0)
+        kind, size = format_of(value.dtype.name), np.max(np.abs(e.mid), initial=0.0)
+        least = 2.0 ** -(kind.digits / 2) * size + kind.normal  # below it everything may underflow
         off = np.abs(value.astype(np.float64) - e.mid)
-        if np.all(off <= half * size) or not np.isfinite(size):
+        if np.all(off <= least) or not np.isfinite(size):
             continue
         balls = bound_of(nearby, k, target.framework.name)
         room = np.inf if balls is None else widths(balls, np.full(value.shape, np.inf))
-        if np.any(np.isfinite(off) & (off > half * size + room)):
+        if np.any(np.isfinite(off) & (off > least + room)):
             raise Undecided(KEPT)
 
 

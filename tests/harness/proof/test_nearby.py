@@ -96,3 +96,15 @@ def test_sizes_and_cancellation_are_no_other_function(scale):
 
     x = X * scale
     assert check_gradient(value, (x,), grad=lambda x: 1 + 2 * x / scale).passed
+
+
+def test_what_underflows_is_no_other_function():
+    def value(x):
+        return 1 / (1 + np.exp(-25 * x))
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = check_gradient(
+            value, (np.array([-5.0], np.float32),), vjp=lambda g, x: g * 25 * np.exp(-25 * x) * value(x) ** 2
+        )
+    assert found.verdict is Verdict.MISCOMPUTED
+    assert "not a number" in str(found)
