@@ -18,21 +18,27 @@ from harness.subject.moving import moved_on
 from harness.subject.state import current
 from harness.subject.tested import Tested
 from harness.verdicts import Verdict
-from oracles.exact.program.program import Program
+from oracles.exact.program.program import Program, Var
 
 KEPT = "what it had kept of this point before the check is a constant: it was asked after a run elsewhere"
 
 
 def may_hold(found: Answer) -> bool:
-    """Whether what was recorded may hold numbers of the point: arrays, or nothing that moves."""
-    sight = found.sight
-    recordings = sight and [r for r in (sight.posed.forward, sight.examined.recording) if r is not None]
-    return any(_is_constant(recording.program) for recording in recordings or ())
+    """Whether what was recorded may hold numbers of the point: arrays, or nothing that moves with it."""
+    if (sight := found.sight) is None:
+        return False
+    forward, gradient = sight.posed.forward, sight.examined.recording
+    if _is_constant(forward.program, forward.program.inputs):
+        return True
+    if gradient is None:
+        return False
+    inputs = [v for v, k in zip(gradient.program.inputs, gradient.argument, strict=False) if k > 0]
+    return _is_constant(gradient.program, inputs)
 
 
-def _is_constant(program: Program) -> bool:
+def _is_constant(program: Program, inputs: Sequence[Var]) -> bool:
     arrays = (e for e in program.equations if e.primitive.name == "constant" and e.output.size > 1)
-    return not program.moves_with(program.inputs) or any(e.output.is_float for e in arrays)
+    return not program.moves_with(inputs) or any(e.output.is_float for e in arrays)
 
 
 def after_a_run_elsewhere(

@@ -116,18 +116,22 @@ class State:
     def after(self, run: Callable[[], object]) -> Iterator[bool]:
         """Whether a run leaves anything behind; within, evaluations start from what it leaves."""
         now = dict(vars(self))
-        self.restart()
-        run()
-        leaves = self.restart()
-        if leaves:
-            run()
-            vars(self).update(vars(State(*self._roots)))
-        try:
-            yield leaves
-        finally:
-            vars(self).update(now)
+        logs = [keeper for keeper in self._reached if isinstance(keeper, Contents)]
+        with self.as_begun():
             self.restart()
-            self.begin_gradients()
+            run()
+            leaves = self.restart() or any(keeper.has_grown for keeper in logs)
+            if leaves:
+                run()
+                vars(self).update(vars(State(*self._roots)))
+            try:
+                yield leaves
+            finally:
+                vars(self).update(now)
+                for keeper in logs:
+                    keeper.begin()
+                self.restart()
+                self.begin_gradients()
 
     def restore(self) -> None:
         """Put everything back; what was made once stays with a log that grew, which may know of it."""

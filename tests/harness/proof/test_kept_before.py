@@ -90,3 +90,23 @@ def test_a_gradient_that_is_right_after_another_run_alone_is_wrong():
     own.factor = 1.0
     found = check_gradient(own.value, (X,), grad=own.gradient)
     assert found.verdict is not Verdict.ACCURATE
+
+
+@pytest.mark.parametrize("x", [X, X[:1]])
+@pytest.mark.parametrize("is_asked_before", [False, True])
+def test_a_dictionary_of_the_last_point_that_both_ask(x, is_asked_before):
+    last = {}
+
+    def powers(x):
+        if "x" not in last or not np.array_equal(last["x"], x):
+            last["x"], last["powers"] = x.copy(), np.tanh(x)
+        return last["powers"]
+
+    if is_asked_before:
+        powers(x)
+    before = dict(last)
+    found = check_gradient(lambda x: powers(x).sum(), (x,), grad=lambda x: 1 - powers(x) ** 2)
+    assert found.passed, str(found)
+    wrong = check_gradient(lambda x: powers(x).sum(), (x,), grad=lambda x: 1 - powers(x))
+    assert not wrong.passed
+    assert not is_asked_before or all(last[key] is before[key] for key in before)
