@@ -58,7 +58,12 @@ def windows(a, n):
 
 
 def at(ufunc, a, key, b):
-    """`ufunc.at`, where NumPy 2.4 neither writes into read-only memory nor crashes (b with too many axes)."""
+    """`ufunc.at`, where NumPy 2.4 neither writes into read-only memory nor crashes (b with too many axes).
+
+    What lies in memory that windows share is read while they are written: NumPy does not say in which order.
+    """
+    if np.ndim(b) and np.shares_memory(a, b):
+        b = b.copy()
     if a.flags.writeable and np.ndim(b) <= np.ndim(a[key]):
         ufunc.at(a, key, b)
 
