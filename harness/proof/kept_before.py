@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.proof.observe import Loaded, same
-from harness.proof.pulls import Raised, caught, run_both
+from harness.proof.pulls import Raised, caught, elsewhere, run_both
 from harness.proof.question import Answer, Question, UnderTest
 from harness.subject.derivative import Array
-from harness.subject.moving import moved_on
 from harness.subject.state import current
 from harness.subject.tested import Tested
 from harness.verdicts import Verdict
@@ -54,8 +53,8 @@ def after_a_run_elsewhere(
     if not isinstance(tested, Tested):
         return None
     own = tested.subject()
-    elsewhere = [moved_on(a) if k in question.active else a for k, a in enumerate(arrays)]
-    with current().after(lambda: caught(lambda: run_both(tested, elsewhere))) as keeps:
+    there = elsewhere(question, arrays)
+    with current().after(lambda: caught(lambda: run_both(tested, there))) as keeps:
         found = caught(ask) if keeps else None
     if not isinstance(found, Answer) or any(part.verdict is Verdict.UNDECIDED for part in found.parts):
         return None

@@ -82,7 +82,7 @@ def on_one_graph(
     own = tested.graphs()
     graph = own.value(*map(own.load, posed.inputs))
     if Probe.TWO_GRAPHS in question.probes and not tested.holds_one:
-        caught(lambda: own.value(*map(own.load, elsewhere(question, posed))))
+        caught(lambda: own.value(*map(own.load, elsewhere(question, posed.inputs))))
     pull = OnGraph(own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
     ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
@@ -96,9 +96,9 @@ def on_one_graph(
     return pull, ran
 
 
-def elsewhere(question: Question, posed: Posed) -> list[Array]:
+def elsewhere(question: Question, arrays: Sequence[Array]) -> list[Array]:
     """The arrays, those that are differentiated with other numbers."""
-    return [moved_on(a) if k in question.active else a for k, a in enumerate(posed.inputs)]
+    return [moved_on(a) if k in question.active else a for k, a in enumerate(arrays)]
 
 
 def run_both(tested: Tested, arrays: Sequence[Array]) -> None:

@@ -44,13 +44,13 @@ def used_before(
     with current().carried() as something:
         if not something:
             return
-        arrays = elsewhere(question, posed)
+        arrays = elsewhere(question, posed.inputs)
         there = ran(arrays)
         kept = fetched(own, lambda: seen.raw)
         runs = []
         if writes:
             runs.append(ran(_written_over(arrays, posed.inputs)))
-            _written_over(arrays, elsewhere(question, posed))
+            _written_over(arrays, elsewhere(question, posed.inputs))
         runs.append(ran(posed.inputs))
     for value, found in runs:
         counts = has_value(value, seen.value) or is_of(there, value, found)
