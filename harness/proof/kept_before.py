@@ -19,7 +19,9 @@ from harness.subject.tested import Tested
 from harness.verdicts import Verdict
 from oracles.exact.program.program import Program, Var
 
-KEPT = "what it had kept of this point before the check is a constant: it was asked after a run elsewhere"
+ASKED_AFTER = (
+    "what it had kept of this point before the check is a constant: it was asked after a run elsewhere"
+)
 
 
 def may_hold(found: Answer) -> bool:
@@ -66,4 +68,4 @@ def after_a_run_elsewhere(
     if isinstance(value, Raised) or isinstance(gradient, Raised):
         return None
     is_it = same(value, seen.value) and same(gradient, seen.gradient.arrays)
-    return replace(found, notes=(*found.notes, KEPT)) if is_it else None
+    return replace(found, notes=(*found.notes, ASKED_AFTER)) if is_it else None

@@ -20,6 +20,12 @@ RUNS_RULES = frozenset({"bind_with_trace", "_flatten_fwd", "_flatten_bwd", "_fla
 
 PULLED_BACK = source_info_util.Transform("transpose")  # all that JAX's own rules do there is linear
 
+# What is said of one that holds something that moves.
+HELD = (
+    "a custom rule (custom_jvp, custom_vjp) that is differentiated again holds something fixed "
+    "(stop_gradient), so its own derivative is lost; check its function with order=2"
+)
+
 
 def holds_in_rule(equation: Any) -> bool:
     """Whether a rule holds something fixed with it."""
@@ -34,10 +40,3 @@ def is_run_by_rule(equation: Any) -> bool:
     trace = equation.source_info.traceback
     codes = trace.raw_frames()[0] if trace else ()
     return any(c.co_name in RUNS_RULES and c.co_filename == custom_derivatives.__file__ for c in codes)
-
-
-# What is said of one that holds something that moves.
-HELD = (
-    "a custom rule (custom_jvp, custom_vjp) that is differentiated again holds something fixed "
-    "(stop_gradient), so its own derivative is lost; check its function with order=2"
-)
