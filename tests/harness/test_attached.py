@@ -75,6 +75,35 @@ def test_what_was_held_fixed_before_stays_so():
     assert check_gradient(f, (X,)).verdict is Verdict.ACCURATE
 
 
+def layers(count, factor=1.0):
+    """Implicit layers in a row, each solved under no_grad."""
+
+    def f(p):
+        for _ in range(count):
+            p = torch.sin(attaching(factor)(p, newton(p))) + 1.5
+        return p
+
+    return f
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_several_in_a_row_are_each_its_own_derivative(count):
+    """What the second was given counted as constant: right ones were wrong, beside a derivative of 0."""
+    assert check_gradient(layers(count), (X,)).verdict is Verdict.ACCURATE
+    assert check_gradient(layers(count, 1 + 2.0**-20), (X,)).verdict is Verdict.WRONG
+
+
+def test_beside_a_second_one_what_was_computed_of_the_first_is_held_fixed():
+    def f(p):
+        y = attaching(1)(p, newton(p)) * 1.5
+        z = newton(y)
+        return attaching(1)(y, z) * z
+
+    (given,) = torch.autograd.grad(f(p := X.clone().requires_grad_()).sum(), p)
+    assert torch.allclose(given, 0.375 / X.sqrt())
+    assert check_gradient(f, (X,)).verdict is Verdict.ACCURATE
+
+
 class HandedOn(torch.autograd.Function):
     """As torchgpipe's Join: the second argument is there for the graph's sake."""
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
+from oracles.exact.program.alike import HOLDS
 from oracles.exact.program.program import Builder, Equation, Program, Var
-
-HOLDS = (detach_, no_grad_)
 
 
 def followed(program: Program, attached: Container[Var]) -> Program:
@@ -29,7 +27,9 @@ def followed(program: Program, attached: Container[Var]) -> Program:
     for equation in program.equations:
         out, operands = equation.output, equation.operands
         plain[out] = whole[operands[0]] if out in attached else anew(equation, plain)
-        if equation.primitive in HOLDS:
+        if out in attached:
+            whole[out] = plain[out]
+        elif equation.primitive in HOLDS:
             whole[out] = plain[operands[0]]
         else:
             moves = any(whole[v] is not plain[v] for v in operands)

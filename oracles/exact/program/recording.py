@@ -11,12 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from oracles.exact.program.alike import Numbering
+from oracles.exact.program.alike import HOLDS, Numbering
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.held import released
 from oracles.exact.program.primitives import apart, convert
-from oracles.exact.program.primitives.arithmetic import detach_, no_grad_
 from oracles.exact.program.primitives.arrays import reduce_sum
 from oracles.exact.program.primitives.choices import MASKS, select, select_
 from oracles.exact.program.primitives.edges import edged
@@ -294,16 +293,20 @@ class Recorder(Builder):
         return any(v not in self.definitions for v in self._moved_by([var]))
 
     def is_held(self, var: Var) -> bool:
-        """Whether something on its way is held fixed that has a derivative by some input."""
+        """Whether something on its way is held fixed that some input moves, there or through other holds."""
         made = (self.definitions.get(v) for v in self._moved_by([var]))
-        return any(e and e.primitive in (detach_, no_grad_) and self.depends(e.operands[0]) for e in made)
+        holds = [e.operands[0] for e in made if e and e.primitive in HOLDS]
+        return any(v not in self.definitions for v in self._moved_by(holds, through=HOLDS))
 
     def reach(self, results: Sequence[Var], values: Container[Var]) -> bool:
         """Whether some of the results has a derivative by some of these values."""
         return any(v in values for v in self._moved_by(results))
 
-    def _moved_by(self, results: Sequence[Var]) -> Iterator[Var]:
-        """All the values by which the results have a derivative, themselves and inputs among them."""
+    def _moved_by(self, results: Sequence[Var], through: Container[Primitive] = ()) -> Iterator[Var]:
+        """All the values by which the results have a derivative, themselves and inputs among them.
+
+        And those that are held fixed by what is looked `through`.
+        """
         waiting, seen = list(results), set[Var]()
         while waiting:
             v = waiting.pop()
@@ -312,7 +315,8 @@ class Recorder(Builder):
             yield v
             seen.add(v)
             equation = self.definitions.get(v)
-            waiting += equation.operands if equation and equation.primitive.jvp is not None else ()
+            if equation and (equation.primitive.jvp is not None or equation.primitive in through):
+                waiting += equation.operands
 
     def decide(self, var: Var) -> Array:
         """The value of an integer or boolean, and a guard that the program holds only where it is this.
@@ -409,7 +413,7 @@ def declare_edges(recorder: Recorder, outputs: Sequence[Var]) -> list[Var]:
 def _moves_with(equation: Equation, depends: dict[Var, frozenset[Var]]) -> frozenset[Var]:
     """The inputs that move this value, held fixed or not: floor and sign stay where they are."""
     primitive = equation.primitive
-    if equation.output.is_float and primitive.jvp is None and primitive not in (detach_, no_grad_):
+    if equation.output.is_float and primitive.jvp is None and primitive not in HOLDS:
         return frozenset()
     moving = (depends.get(v, frozenset()) for v in equation.operands if v.is_float)
     return frozenset[Var]().union(*moving)
