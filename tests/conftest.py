@@ -36,6 +36,14 @@ def _brief_times():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """What another test has proven, with an oracle that lies, say, is proven anew."""
+    remembered = sys.modules.get("harness.proof.remembered")
+    if remembered:
+        remembered.forget()
+
+
 def pytest_configure(config):
     """What JAX compiles is kept in pytest's cache: a quarter of all time. JAX knows it by its whole program.
 

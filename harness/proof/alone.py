@@ -12,6 +12,7 @@ import numpy as np
 from harness.proof.evidence import Evidence
 from harness.proof.judge import judge_each
 from harness.proof.question import Ask, Question
+from harness.proof.remembered import refined
 from harness.proof.tied import bound_of
 from harness.proof.truth import pose
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative, dtype_named
@@ -20,10 +21,8 @@ from harness.subject.tested import Tested, under_test
 from harness.verdicts import Standing, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError, Unsupported
 from oracles.exact.rounding.attainable import attainable
-from oracles.exact_oracle import BITS
 from oracles.frameworks.calls import Call
 from oracles.frameworks.framework import framework as framework_named
 
@@ -118,9 +117,7 @@ class Alone:
             found, dtypes = true.enclosures, true.dtypes
         else:
             recording = self.question.specify(self.target.arrays)
-            found = tuple(
-                refine(recording.program, recording.values, BITS, self.question.limits, quickly=True)
-            )
+            found = tuple(refined(recording.program, recording.values, self.question.limits))
             dtypes = tuple(v.dtype for v in recording.program.outputs)
         return tuple(_rounded(e, d, self.target.arrays) for e, d in zip(found, dtypes, strict=True))
 
@@ -131,7 +128,7 @@ class Alone:
         """Judged as a gradient is: by what half an ulp of the operands excuses."""
         recording, name = self.question.specify(self.target.arrays), self.target.framework.name
         program, values = recording.program, recording.values
-        true = refine(program, values, BITS, self.question.limits, quickly=True)
+        true = refined(program, values, self.question.limits)
         moving = [i for i, v in enumerate(program.inputs) if v.is_float]
         excused, zero = attainable(program, values, moving, true, 0, work=Work(self.question.limits.seconds))
         evidence = [

@@ -19,6 +19,7 @@ from harness.proof.comparison import Comparison
 from harness.proof.evidence import Mask
 from harness.proof.materiality import explain, explain_by_others
 from harness.proof.question import Question, ValueRule
+from harness.proof.remembered import refined
 from harness.proof.sides import Side
 from harness.proof.subdifferential import refutation
 from harness.proof.truth import Truth
@@ -110,7 +111,7 @@ def _enclosed(truth: Truth, program: Recording, question: Question) -> tuple[lis
         Undecided: As `refine`.
     """
     try:
-        return refine(program.program, program.values, BITS, question.limits, quickly=True), program
+        return refined(program.program, program.values, question.limits), program
     except Undecided as reason:
         within = None if isinstance(reason, (Exhausted, Pole)) else bounded(program.program)
         if within is None:

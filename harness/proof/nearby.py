@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.proof.pulls import Raised, caught
+from harness.proof.remembered import refined
 from harness.proof.tied import bound_of, widths
 from harness.subject.derivative import Array
 from harness.subject.moving import moved_on
@@ -20,11 +21,9 @@ from harness.subject.state import current
 from harness.subject.target import Target
 from oracles.exact.core.plans import are_one
 from oracles.exact.enclose.limits import Limits
-from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.recording import Recording
-from oracles.exact_oracle import BITS
 
 STEP = 2.0**-12  # how far numbers are moved, beside their size or beside 1
 LARGEST = 2.0**18  # operations: more take longer than to find it is worth
@@ -61,7 +60,7 @@ def confirm_nearby(
     nearby = replace(forward, values=tuple(moved[k] for k in forward.argument))
     try:
         with np.errstate(all="ignore"):
-            true = refine(forward.program, nearby.values, BITS, limits, quickly=True)
+            true = refined(forward.program, nearby.values, limits)
     except ExactError:  # another branch, or out of the domain
         _confirm_anew(forward, arrays, specify, run)
         return

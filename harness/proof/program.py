@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.proof.materiality import Resolution
 from harness.proof.nearness import known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest, ValueRule
+from harness.proof.remembered import bounded, of_pairs, remembered
 from harness.proof.subdifferential import Slopes, refutation
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
@@ -184,12 +186,17 @@ def examine_program(
 
 def _bounds(recording: Recording, machine: RoundingModel, work: Work) -> tuple[Bound, Sequence[Pairs] | None]:
     """B of a derivative, and of the function's results where one plan bounds both."""
+    values = recording.values
     if recording.beside is not None:
-        found = quickly(recording.beside, recording.values, machine, work)
+        program = recording.beside
+        found = remembered(
+            partial(quickly, program, values, machine, work),
+            lambda found: found and of_pairs(found), program, values, "bound", machine, work=work,
+        )  # fmt: skip
         if found is not None:
             count = len(recording.program.outputs)
             return Bound(list(found[:count])), found[count:]
-    return bound(recording.program, recording.values, machine, work), None
+    return bounded(recording.program, values, machine, work), None
 
 
 def _as_coded(

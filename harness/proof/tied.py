@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from harness.proof.apart import SMALL
 from harness.proof.evidence import distance
+from harness.proof.remembered import bounded
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
@@ -21,7 +22,7 @@ from oracles.exact.program.errors import ExactError, Undecided
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.indices import first_true
 from oracles.exact.program.recording import Recording
-from oracles.exact.rounding.bound import ROUNDING_MODELS, bound
+from oracles.exact.rounding.bound import ROUNDING_MODELS
 
 OTHER_PATH = (
     "the recorded run took another branch than the real run (by a check of types, a caught error or torch's "
@@ -88,7 +89,7 @@ def bound_of(program: Recording, k: int, rounding: str, branch: bool = False) ->
     try:
         whole = replace(program.program, guards=[]) if branch else program.program
         result = whole.giving(slice(k, k + 1))
-        return bound(result, program.values, ROUNDING_MODELS[rounding]).found[0]
+        return bounded(result, program.values, ROUNDING_MODELS[rounding]).found[0]
     except ExactError:
         return None
 

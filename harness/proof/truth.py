@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.proof.question import Question
+from harness.proof.remembered import of_enclosures, refined, remembered
 from harness.proof.subdifferential import Slopes
 from harness.subject.derivative import (
     FORWARD,
@@ -26,8 +28,7 @@ from harness.subject.derivative import (
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.limits import Limits
-from oracles.exact.enclose.refine import refine
-from oracles.exact.enclose.slopes import slopes
+from oracles.exact.enclose.slopes import Derived, slopes
 from oracles.exact.enclose.witness import Again
 from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Exhausted, Undecided
@@ -168,7 +169,7 @@ class Posed:
         """
         if self.true.forward is self.forward.program and self.true.results:
             return self.true.results
-        return refine(self.forward.program, self.forward.values, BITS, self.limits, quickly=True)
+        return refined(self.forward.program, self.forward.values, self.limits)
 
 
 def recorded(question: Question, arrays: Sequence[Array], exactly: bool = False) -> Recorded:
@@ -280,16 +281,19 @@ def true_gradient(
         Undecided: No precision within the limits narrows an element, with the reason.
         Unsupported: A primitive has no derivative rule.
     """
-    program = derive(recording.program, wrt)
-    enclosures, values, sides = slopes(
-        recording.program, derive, recording.values, cotangents, wrt, BITS, limits, not digits, again
-    )
+    program, known = derive(recording.program, wrt), [*recording.values, *cotangents]
+    asked = derive, tuple(wrt), limits, digits
+    enclosures, values, sides = remembered(
+        lambda: slopes(
+            recording.program, derive, recording.values, cotangents, wrt, BITS, limits, not digits, again
+        ),
+        _lasting, recording.program, known, "slopes", *asked,
+    )  # fmt: skip
     kinks = derive is vjp and any(e.kinks for e in enclosures)
     work = Work(limits.seconds)
     along = Slopes(recording.program, recording.values, cotangents, wrt, work, sides) if kinks else None
     dtypes = tuple(v.dtype for v in program.outputs)
     sources, results = _narrowest(recording.program, wrt)
-    known = [*recording.values, *cotangents]
     narrow = dict(zip(wrt, sources, strict=True))
     directions = sources if derive is jvp else results
     formats = [*(narrow.get(i, "") for i in range(len(recording.values))), *directions]
@@ -302,7 +306,13 @@ def true_gradient(
 
     def sampled(fully: bool) -> Sampled:
         own = Work(limits.seconds)
-        return attainable(whole, known, wrt, enclosures, len(cotangents), own, (formats, parts), fully)
+        return remembered(
+            lambda: attainable(
+                whole, known, wrt, enclosures, len(cotangents), own, (formats, parts), fully
+            ),
+            lambda found: None if of_enclosures(enclosures) is None else chain(*found),
+            whole, known, "attainable", *asked, tuple(formats), tuple(parts), fully,
+        )  # fmt: skip
 
     excused, zero = sampled(fully=False)
     return Truth(
@@ -312,6 +322,11 @@ def true_gradient(
         sampled=cache(partial(sampled, fully=True)),
         results=values,
     )  # fmt: skip
+
+
+def _lasting(found: Derived) -> Iterable[Array] | None:
+    """The arrays of a derivative that is no more than numbers."""
+    return None if found.sides else of_enclosures([*found.parts, *(found.values or ())])
 
 
 def _narrowest(program: Program, wrt: Sequence[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -15,6 +15,7 @@ from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import explain
 from harness.proof.observe import Observed
 from harness.proof.question import Part, Question, ValueRule
+from harness.proof.remembered import refined
 from harness.proof.sides import Side
 from harness.proof.tied import bound_of, elsewhere, half_ulp, is_rounded, outside
 from harness.proof.truth import Posed
@@ -23,14 +24,12 @@ from harness.verdicts import RIGHT, Verdict
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work
-from oracles.exact.enclose.refine import refine
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import Program
 from oracles.exact.program.recording import Recording
 from oracles.exact.rounding.attainable import attainable
-from oracles.exact_oracle import BITS
 
 AS_GIVEN = "called on the tensors that were given (does it know a parameter by identity?), "
 OWN_RUN = "as the derivative's own run returns it, "
@@ -186,7 +185,7 @@ def _other_functions(program: Recording, question: Question, posed: Posed) -> li
         return evaluated_as_narrowly(other, inputs, true)
 
     try:
-        found = refine(program.program, program.values, BITS, question.limits, quickly=True)
+        found = refined(program.program, program.values, question.limits)
         compared = Comparison(
             Side(program.program, program.values, found, {}),
             Side(spec.program, spec.values, true, {}),

@@ -12,9 +12,10 @@ TOOLS = {"_pytest", "pytest", "hypothesis", "pandas", "sympy", "mpmath", "matplo
 # They keep what they compile in objects that a check must not put back.
 COMPILERS = {"numba", "llvmlite", "triton", "cffi"}
 NOT_USER = sys.stdlib_module_names | FRAMEWORKS | TOOLS | COMPILERS
-# Ours: what computes, and what looks at an object before it runs.
+# Ours: what computes, what was proven, and what looks at an object before it runs.
 OWN = (
     "oracles.exact",
+    "harness.proof.remembered",
     "harness.subject.state",
     "harness.subject.parameter_search",
     "harness.subject.not_compared",

@@ -13,6 +13,7 @@ import harness
 from harness.dropin import check_grads
 from harness.proof.observe import Observed
 from harness.proof.question import Question, ValueRule
+from harness.proof.remembered import forget
 from harness.proof.truth import pose
 from harness.proof.value import value_parts
 from harness.verdicts import Verdict
@@ -241,14 +242,15 @@ def test_of_a_program_that_cannot_be_recorded_or_a_value_that_is_not_enclosed_no
     def unsupported(*args, **more):
         raise Unsupported("no rule")
 
-    monkeypatch.setattr("harness.proof.value.refine", undecided)
+    monkeypatch.setattr("harness.proof.value.refined", undecided)
     assert said(lambda x: x * x, lambda x: x * x * 1.5, value=X * X) == RIGHT
     monkeypatch.undo()
     monkeypatch.setattr("harness.proof.truth.slopes", lambda *given: Derived(slopes(*given).parts, None))
-    monkeypatch.setattr("harness.proof.truth.refine", undecided)
+    monkeypatch.setattr("harness.proof.truth.refined", undecided)
+    forget()
     assert said(lambda x: x * x) == (Verdict.UNDECIDED, "value: too wide")
     monkeypatch.undo()
-    monkeypatch.setattr("harness.proof.tied.bound", unsupported)
+    monkeypatch.setattr("harness.proof.tied.bounded", unsupported)
     assert said(lambda x: x * x, value=X) == RIGHT
 
 
