@@ -209,6 +209,11 @@ def is_hermitian(numbers: Array) -> bool:
     return is_square and np.array_equal(numbers, _adjoint(numbers))
 
 
+def as_hermitian(array: Array, are_pairs: bool) -> Array:
+    """The mean of matrices and their adjoints."""
+    return _as_array(_as_hermitian(as_numbers(array, are_pairs)), array)
+
+
 def _as_hermitian(numbers: Array) -> Array:
     return (numbers + _adjoint(numbers)) / 2
 

@@ -18,8 +18,9 @@ from harness.proof.comparison import enclosed
 from harness.proof.nearness import known_to_meet
 from harness.proof.probes import differing
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
+from harness.proof.symmetric_tangents import along_symmetric
 from harness.proof.truth import Posed, Truth, pose
-from harness.subject.derivative import REVERSE, Array
+from harness.subject.derivative import FORWARD, REVERSE, Array
 from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.enclosure import Enclosure
@@ -33,6 +34,10 @@ KNOWN = {*RIGHT, Verdict.IMPRECISE}
 SAID = (
     "{} reads one triangle of a symmetric matrix, and the gradient is in other places: along symmetric "
     "directions, where G + G^T counts, it is the derivative"
+)
+TANGENTS = (
+    "{} takes a matrix for symmetric, and the tangent is not: along its symmetric part, which leaves the "
+    "matrix symmetric, it is the derivative"
 )
 FAR = 2.0**-20  # of the largest number: more than the digits of literals and rounded data explain
 Ask = Callable[[Question, UnderTest, Posed], Answer]
@@ -52,9 +57,21 @@ def as_symmetric(
         ask: Asks another question at this point, posed.
     """
     own = reading(posed.forward.program)
-    if not own or question.derivative.steps != (REVERSE,) or _is_written_over(found):
+    if not own:
         return None
-    said = SAID.format(" and ".join(dict.fromkeys(e.called for e in own)))
+    operations = " and ".join(dict.fromkeys(e.called for e in own))
+    if FORWARD in question.derivative.steps:
+        return _along_tangents(question, tested, posed, found, arrays, ask, TANGENTS.format(operations))
+    if question.derivative.steps != (REVERSE,) or _is_written_over(found):
+        return None
+    return _in_other_places(question, tested, posed, found, arrays, ask, SAID.format(operations))
+
+
+def _in_other_places(
+    question: Question, tested: UnderTest, posed: Posed, found: Answer, arrays: Sequence[Array], ask: Ask,
+    said: str,
+) -> Answer | None:  # fmt: skip
+    """What is found where the numbers of a pair may be in other places."""
 
     def answered(one: UnderTest, moves: Moves) -> Answer | None:
         if not _are_alike(posed.true, again(moves).true):
@@ -79,6 +96,23 @@ def as_symmetric(
         alone = _pairs(*(again(moves).true for moves in (Moves.STILL, Moves.MEAN, Moves.TRIANGLE)))
         if alone and isinstance(tested, Tested) and (mean := tested.symmetrised(alone)):
             return answered(mean, Moves.MEAN)
+    return None
+
+
+def _along_tangents(
+    question: Question, tested: UnderTest, posed: Posed, found: Answer, arrays: Sequence[Array], ask: Ask,
+    said: str,
+) -> Answer | None:  # fmt: skip
+    """What is found in forward mode along tangents that leave symmetric matrices symmetric."""
+    along = along_symmetric(question, posed)
+    if along is None:
+        return None
+    with suppress(ExactError):
+        answer = ask(along, tested, pose(along, arrays))
+        if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
+            return told(answer, found, said)
+        if question.derivative.steps[-1] == REVERSE:
+            return _in_other_places(along, tested, pose(along, arrays), answer, arrays, ask, said)
     return None
 
 

@@ -262,3 +262,67 @@ def test_what_has_failed_is_asked_first_where_symmetric_matrices_move_as_such(mo
     assert len(first.probes) > 1
     assert again
     assert all(one.probes == ("zeros",) and not one.blames for one in again)
+
+
+# -- forward mode -----------------------------------------------------------------------------------------
+
+SPD = torch.from_numpy(A)
+HERMITIAN = torch.complex(SPD, torch.from_numpy(np.triu(M, 1) - np.triu(M, 1).T))
+FACTORED = {
+    "cholesky": (torch.linalg.cholesky, SPD),
+    "upper": (lambda a: torch.linalg.cholesky(a, upper=True), SPD),
+    "a solution": (lambda a: torch.cholesky_solve(torch.from_numpy(M), torch.linalg.cholesky(a)), SPD),
+    "a projection": (lambda a: (lambda v: v[:, :1] @ v[:, :1].mT)(torch.linalg.eigh(a)[1]), SPD),
+    "several": (torch.linalg.cholesky, torch.stack([SPD, SPD + torch.eye(4)])),
+    "complex": (torch.linalg.cholesky, HERMITIAN),
+}
+
+
+@pytest.mark.parametrize("name", FACTORED)
+@pytest.mark.parametrize("mode", ["forward", "forward-over-reverse"])
+def test_forward_mode_is_asked_along_tangents_that_leave_the_matrix_symmetric(name, mode):
+    """torch's were wrong along random tangents, and torch was blamed."""
+    function, a = FACTORED[name]
+    found = check_gradient(function, (a,), mode=mode)
+    assert found.verdict is Verdict.CONVENTION
+    assert "which leaves the matrix symmetric, it is the derivative" in str(found)
+    assert "torch's fault" not in str(found)
+
+
+def test_a_symmetric_tangent_is_asked_as_it_is():
+    tangent = torch.from_numpy(S)
+    assert (
+        check_gradient(torch.linalg.cholesky, (SPD,), mode="forward", cotangent=tangent).verdict == "accurate"
+    )
+
+    def of_log_det(a):
+        return torch.linalg.cholesky(a).diagonal().log().sum()
+
+    found = check_gradient(of_log_det, (SPD,), mode="forward-over-reverse", cotangent=[1.0, tangent])
+    assert found.verdict is Verdict.ACCURATE
+
+
+def test_a_wrong_tangent_rule_of_a_factor_is_wrong():
+    class Factor(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return torch.linalg.cholesky(x)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_forward(output)
+
+        @staticmethod
+        def jvp(ctx, t):
+            (low,) = ctx.saved_tensors
+            inside = torch.linalg.solve(low, torch.linalg.solve(low, t).mT).mT
+            return low @ (torch.tril(inside) - 0.45 * torch.diag(torch.diag(inside)))
+
+    assert check_gradient(Factor.apply, (SPD,), mode="forward").verdict is Verdict.WRONG
+
+
+def test_forward_mode_of_a_matrix_that_is_not_symmetric_is_asked_along_any_tangent():
+    b = torch.from_numpy(M)
+    assert (
+        check_gradient(lambda b: torch.linalg.cholesky(b @ b.mT), (b,), mode="forward").verdict == "accurate"
+    )
