@@ -167,10 +167,12 @@ def judged(
         if own.refused:
             raise Unsupported(own.refused)
         target = target_of(function, args, {}, argnums, "numpy")
+        if own.is_loss and cotangent is None:
+            cotangent = [np.ones(shape) for shape in target.results.shapes]
         question = question_of(
             target, Derivative(), meant, cotangent=cotangent, seed=asked.seed, limits=asked.limits,
             allowed=asked.allowed, value=ValueRule.NEAR if meant else ValueRule.NOTED,
-            linear=not own.is_loss, probes=asked.probes, resolution=asked.resolution,
+            linear=not own.needs_none, probes=asked.probes, resolution=asked.resolution,
         )  # fmt: skip
         others = asked.boundary is not False or asked.samples
         beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()

@@ -25,6 +25,7 @@ LITERAL = 1e-2  # below: what is added to keep a logarithm or a root finite
 SPEC = "pass the function that is meant as spec="
 SURROGATE = "if the gradient is meant to be another function's, pass that function as surrogate="
 IGNORES = "the backward does not use its cotangent"
+NEEDS_NONE = "pass a gradient that needs none as grad= (a layer's has dout=1)"
 
 
 def accusation(apart: Apart, which: int, element: tuple[int, ...], advise: bool) -> str:
@@ -59,7 +60,7 @@ def ignoring(apart: Apart) -> str:
 
 def ignores(which: str, is_of_a_number: bool) -> str:
     """What a backward does not do for `which` arguments, and what to do; a number's gradient needs none."""
-    advice = ", or pass a gradient that needs none as grad=" if is_of_a_number else ""
+    advice = f", or {NEEDS_NONE}" if is_of_a_number else ""
     return f"{IGNORES}{which}: multiply by it{advice}"
 
 

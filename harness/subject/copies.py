@@ -189,7 +189,7 @@ def is_near(one: Any, other: Any) -> bool:
 
 def pull(copy: Any, dout: Any) -> Any:
     """What its backward gives, of the cotangents of several results one by one where it takes them so."""
-    one_by_one = isinstance(dout, tuple) and _takes(copy.backward, len(dout))
+    one_by_one = isinstance(dout, tuple) and takes(copy.backward, len(dout))
     found = copy.backward(*dout) if one_by_one else copy.backward(dout)
     return getattr(copy, OF_INPUTS, None) if found is None else found
 
@@ -207,7 +207,7 @@ def ones(out: Any) -> Any:
     return np.ones_like(out)[()]  # of a number a number
 
 
-def _takes(function: Callable[..., Any], count: int) -> bool:
+def takes(function: Callable[..., Any], count: int) -> bool:
     """Whether a function can be called with so many arguments."""
     try:
         inspect.signature(function).bind(*range(count))

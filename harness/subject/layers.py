@@ -49,7 +49,8 @@ class Layer:
 
     Attributes:
         moves: Which inputs are differentiated: integers, as those that an embedding looks up, are not.
-        is_loss: Whether it returns a single number; then backward may ignore dout.
+        is_loss: Whether it returns a single number, along whose cotangent 1 backward is asked.
+        needs_none: Whether backward may ignore dout then, since it may be left out: `backward(dout=1)`.
         notes: What was seen on the way and is not wrong.
         faults: What moves the result, or looks like a gradient, and is not compared.
         unmoved: For each parameter without which the result is the same, that in words.
@@ -92,7 +93,7 @@ class Layer:
         self._copies = Copies(layer, target, options, seed)
         self.notes = self._copies.notes
         self.moves = (True,) * len(inputs)
-        self.is_loss, self.faults = False, tuple[str, ...]()
+        self.is_loss, self.needs_none, self.faults = False, False, tuple[str, ...]()
         self.unmoved: Mapping[str, str] = {}
         self._copies.see_what_counts(inputs)
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
@@ -100,7 +101,7 @@ class Layer:
             return
         facts = ParameterSearch(self._copies, inputs, {*constants}).look()
         self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
-        self.is_loss, self.faults = facts.is_loss, facts.faults
+        self.is_loss, self.needs_none, self.faults = facts.is_loss, facts.needs_none, facts.faults
         if facts.is_data and any(self.moves):
             self.moves = (False,) * len(self.moves)
             self.notes["backward returns None, so the input is taken for data and is not compared"] = None

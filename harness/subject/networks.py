@@ -7,6 +7,7 @@ network itself stays what it was. The seed is reset before each run, so that Dro
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +35,7 @@ from harness.subject.pairs import collected, non_arrays_with_gradients, paired
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.program import FLOATS
+from oracles.exact.program.trees import flatten
 from oracles.exact.program.words import kind_of
 
 METHODS = ("loss", "gradient")
@@ -50,11 +52,11 @@ class Network:
         unmoved: For each parameter without which loss is the same, that in words.
         refused: Why nothing can be asked of the network; "" if it can.
         advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
-        is_loss: True: the gradient takes no cotangent.
+        is_loss, needs_none: True: the gradient is along 1, and takes no cotangent.
         steps: Whether what it keeps of its parameters, once they are written over, is a fault.
     """
 
-    is_loss, steps = True, False
+    is_loss, needs_none, steps = True, True, False
 
     def __init__(self, net: Any, x: Any, t: Any, options: dict[str, Any], seed: int) -> None:
         """Run the gradient once, to see what it gives.
@@ -109,6 +111,12 @@ class Network:
             *(f"gradient has {name!r}, which is not in params" for name in found if name not in self.names),
         ]  # fmt: skip
         out = self._run(self._contents.copied({}), "loss", x)
+        shapes = [np.shape(leaf) for leaf in flatten("numpy", out)[0]]
+        if list(map(math.prod, shapes)) != [1]:
+            raise ValueError(
+                f"{type(net).__name__}.loss must return a single number, got shape "
+                f"{', '.join(map(str, shapes))}: return the loss alone (the sum of all is not taken)"
+            )
         self.advice = self._advice(takes, x, out)
         self.faults += self._not_compared(x, out, ran)
         (over,) = written_over(self._contents, lambda ran, _: self._run(ran, "gradient", x))

@@ -24,7 +24,7 @@ from harness.subject.contents import (
     read,
     said,
 )
-from harness.subject.copies import OUTPUT, Copies, ones, pull
+from harness.subject.copies import OUTPUT, Copies, ones, pull, takes
 from harness.subject.derivative import Array
 from harness.subject.integers import with_floats
 from harness.subject.moving import moved
@@ -50,12 +50,14 @@ class LayerFacts:
     """What the first run of a layer has shown, beside what it has told its copies.
 
     Attributes:
-        is_loss: Whether it returns a single number; then backward may ignore dout.
+        is_loss: Whether it returns a single number, along whose cotangent 1 backward is asked.
+        needs_none: Whether it may be called without dout then, and so may ignore it: `backward(dout=1)`.
         is_data: Whether backward returns nothing for the input of a loss, which is then taken for data.
         faults: What moves the result, or looks like a gradient, and is not compared.
     """
 
     is_loss: bool
+    needs_none: bool
     is_data: bool
     faults: tuple[str, ...]
 
@@ -129,8 +131,10 @@ class ParameterSearch:
                 new.pop(gradient, None)
                 self._faults.append(not_floating(place, read(ran, place), gradient))
         self._faults += self._not_compared(out, new, put, written)
-        is_loss = not isinstance(out, tuple) and np.ndim(out) == 0
-        return LayerFacts(is_loss, found is None and is_loss and bool(copies.parameters), tuple(self._faults))
+        is_number, may_lack = not isinstance(out, tuple) and np.size(out) == 1, takes(ran.backward, 0)
+        is_loss = is_number and (may_lack or np.ndim(out) == 0)
+        is_data = found is None and is_loss and bool(copies.parameters)
+        return LayerFacts(is_loss, is_loss and may_lack, is_data, tuple(self._faults))
 
     # -- before the run -----------------------------------------------------------------------------------
 

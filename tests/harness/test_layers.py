@@ -468,3 +468,53 @@ def test_a_backward_that_takes_none_of_them_says_why_itself():
 
     with pytest.raises(RuntimeError, match="not yet"):
         check_layer(Broken(), X)
+
+
+# -- losses ------------------------------------------------------------------------------------------------
+
+
+class Squares:
+    """A loss, whose backward may use its cotangent."""
+
+    def __init__(self, shape=()):
+        self.shape = shape
+
+    def forward(self, x):
+        self.x = x
+        return (x**2).sum().reshape(self.shape)
+
+
+class Forgetting(Squares):
+    def backward(self, dout):
+        return 2 * self.x
+
+
+class LeavingOut(Squares):
+    def backward(self, dout=1):
+        return 2 * self.x
+
+
+class Using(Squares):
+    def backward(self, dout):
+        return 2 * self.x * dout
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_a_loss_may_ignore_a_cotangent_that_may_be_left_out(shape):
+    x = np.linspace(0.1, 0.9, 12).reshape(3, 4)
+    assert check_layer(LeavingOut(shape), x).verdict == "accurate"
+    assert check_layer(Using(shape), x).verdict == "accurate"
+    found = check_layer(Forgetting(shape), x)
+    assert found.verdict == "wrong"
+    assert "does not use its cotangent: multiply by it" in str(found)
+
+
+def test_a_layer_of_one_number_is_asked_along_other_cotangents_than_1():
+    class Double:
+        def forward(self, x):
+            return 2 * x
+
+        def backward(self, dout):
+            return 1 + dout
+
+    assert check_layer(Double(), np.array([0.3])).verdict == "wrong"

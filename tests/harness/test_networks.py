@@ -461,3 +461,52 @@ class WithADefault(MultiLayerNet):
 
 def test_so_is_a_number():
     assert 'pass options={"weight": ...}' in check_network(WithADefault(), X, T).diagnosis
+
+
+# -- what loss returns -------------------------------------------------------------------------------------
+
+GIVEN, MEANT = np.array([[0.3, 0.7], [0.1, -0.5], [0.2, 0.9]]), np.eye(3, 2)
+
+
+def squares(returned, factor=2.0):
+    """A network whose loss is a sum of squares, in some form."""
+
+    class Net:
+        def __init__(self):
+            self.params = {"W": np.full((2, 2), 0.5)}
+
+        def loss(self, x, t):
+            return returned(((x @ self.params["W"] - t) ** 2).sum())
+
+        def gradient(self, x, t):
+            return {"W": factor * x.T @ (x @ self.params["W"] - t)}
+
+    return Net()
+
+
+ONE_NUMBER = {
+    "a number": lambda s: s,
+    "(1,)": lambda s: s.reshape(1),
+    "(1, 1)": lambda s: s.reshape(1, 1),
+    "a list": lambda s: [s],
+    "a list of (1,)": lambda s: [s.reshape(1)],
+    "a float": float,
+}
+
+
+@pytest.mark.parametrize("form", ONE_NUMBER)
+def test_a_loss_of_one_element_is_a_number_in_whichever_shape(form):
+    """Its gradient is along 1: along a drawn cotangent a right one was wrong."""
+    assert check_network(squares(ONE_NUMBER[form]), GIVEN, MEANT).verdict == "accurate"
+    assert check_network(squares(ONE_NUMBER[form], 2.1), GIVEN, MEANT).verdict == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("returned", "shapes"),
+    [(lambda s: (s, np.ones((3, 2))), r"\(\), \(3, 2\)"), (lambda s: s * np.ones(3), r"\(3,\)")],
+)
+def test_a_loss_of_several_numbers_is_refused(returned, shapes):
+    with pytest.raises(
+        ValueError, match=f"Net.loss must return a single number, got shape {shapes}: return the loss"
+    ):
+        check_network(squares(returned), GIVEN, MEANT)

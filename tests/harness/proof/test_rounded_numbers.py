@@ -138,3 +138,21 @@ def test_written_numbers_explain_a_difference_where_a_slope_is_a_limit_too(libra
 def test_in_forward_mode_a_slope_may_be_a_limit_too(scale):
     found = check_gradient(matern_of_jax(scale), (jnp.array([0.0, 0.5]),), mode="forward")
     assert found.verdict is (Verdict.ACCURATE if scale == 1 else Verdict.WRONG)
+
+
+@pytest.mark.parametrize("q", [3, 10, 12.5, 37, 66.6, 80, 97.5])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_percentile_has_the_weights_that_numpy_gives_it(q, dtype):
+    """q / 100 is a rounded number: taken exactly, right weights by hand were wrong by 1e-15."""
+    for n in (5, 8, 13, 20):
+        x = np.random.default_rng(n).normal(size=n).astype(dtype)
+        at = q / 100 * (n - 1)
+        below = int(at)
+        slope, order = np.zeros(n, dtype), np.argsort(x)
+        slope[order[below]] = 1 - (at - below)
+        slope[order[min(below + 1, n - 1)]] += at - below
+        for function in (np.percentile, np.nanpercentile):
+            found = check_gradient(lambda x, f=function: f(x, q), (x,), grad=lambda x, s=slope: s)
+            assert found.verdict == "accurate"
+            wrong = check_gradient(lambda x, f=function: f(x, q), (x,), grad=lambda x, s=slope: s[::-1])
+            assert wrong.verdict == "wrong"

@@ -256,12 +256,11 @@ def quantile(
         raise unsupported(f"np.quantile with weights, method={method!r} or a q that depends on the data")
     x, axes, found = floating(x), axes_of(x, axis), []
     ordered, last = _in_order(x, axes, leaves_out)
-    for one in np.asarray(q, np.float64).ravel().tolist():
-        at = (one / 100.0 if hundredth else one) * last
+    for one in (np.asarray(q, np.float64) / (100.0 if hundredth else 1.0)).ravel().tolist():
+        at = one * last
         below, above = (np.minimum(end(at), last).astype(int) for end in (np.floor, np.ceil))
         low, high = _of_each(ordered, below), _of_each(ordered, above)
-        share = x.builder.constant(one, x.dtype) / (100.0 if hundredth else 1.0) * (1.0 * last)
-        share = share - 1.0 * below
+        share = x.builder.constant(one, x.dtype) * (1.0 * last) - 1.0 * below
         between = {"lower": low, "higher": high, "midpoint": low + (high - low) * 0.5}
         value = between.get(method) or low + (high - low) * share
         found.append(reshape(value, keeping(x.shape, axes)) if kept(keepdims) else value)
