@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import torch
 
 import gradproof
@@ -113,3 +114,52 @@ def test_a_mask_that_is_written_is_the_same_in_each_run_and_after_the_check(name
     assert found.verdict != "wrong", str(found)
     assert not found.notes or "not reproducible" not in str(found)
     assert np.array_equal(np.asarray(mask), MASK)
+
+
+# -- forbidden transitions: sums over what is -inf altogether -----------------------------------------------
+
+FORBIDDEN = np.where(np.tril(np.ones((4, 4), bool), -1), -np.inf, np.log(0.3))
+
+
+def by_scipy(a, x):
+    return np.array([scipy.special.logsumexp(a + FORBIDDEN[:, k]) for k in range(4)]) + x
+
+
+def by_numpy(a, x):
+    each = [np.logaddexp.reduce([a[j] + FORBIDDEN[j, k] for j in range(4)]) for k in range(4)]
+    return np.array(each) + x
+
+
+def by_pairs(a, x):
+    """Left to right, one step at a time."""
+    moved = [np.logaddexp.reduce([a[k], a[k - 1]]) if k else a[0] for k in range(4)]
+    return np.array(moved) + x
+
+
+@pytest.mark.parametrize("step", [by_scipy, by_numpy, by_pairs])
+@pytest.mark.parametrize("factor", [1.0, 0.99])
+def test_states_that_cannot_be_reached_yet_have_no_part(step, factor):
+    """Their logarithms of 0 are -inf to the end, and were no value in a derivative."""
+    x = np.random.default_rng(0).normal(size=(3, 4))
+
+    def likelihood(x):
+        a = np.array([0.0, -np.inf, -np.inf, -np.inf])
+        for row in x:
+            a = step(a, row)
+        return scipy.special.logsumexp(a)
+
+    def posterior(x):
+        """By differences of the log likelihood at complex numbers, of which exponentials know no maximum."""
+        weights = {by_pairs: np.tri(4) - np.tri(4, k=-2)}.get(step, np.exp(FORBIDDEN).T)
+        found = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            moved = x.astype(complex)
+            moved[at] += 1e-30j
+            a = np.array([1.0, 0, 0, 0], complex)
+            for row in moved:
+                a = weights @ a * np.exp(row)
+            found[at] = np.log(a.sum()).imag / 1e-30
+        return factor * found
+
+    found = gradproof.check_gradient(likelihood, (x,), grad=posterior)
+    assert (found.passed, found.verdict in {"wrong", "miscomputed"}) == (factor == 1.0, factor != 1.0), found

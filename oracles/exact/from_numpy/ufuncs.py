@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,8 @@ from oracles.exact.program.primitives.not_finite import asked, is_finite
 from oracles.exact.program.primitives.predicates import is_infinite, is_nan
 from oracles.exact.program.program import Var
 from oracles.exact.program.registered import definition_of
+
+MOST_STEPS = 2**10  # of a ufunc that is folded element by element
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -175,13 +177,26 @@ def _unknown(ufunc: np.ufunc, method: str, name: str, inputs: tuple[Any, ...], k
 
 
 def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    given = {name: value for name, value in kwargs.items() if name != "dtype" or value is not None}
+    (x, *_), given = inputs, {"axis": 0, **_given(inputs[0], kwargs)}
     fold = FOLDS.get(ufunc.__name__) if given.keys() <= {"axis", "keepdims"} else None
-    if fold and inputs[0].is_float:
-        return apply(tape, ufunc.reduce, fold, inputs[:1], {"axis": 0, **given})
-    if ufunc.__name__ not in REDUCTIONS:
+    if fold and x.is_float:
+        return apply(tape, ufunc.reduce, fold, inputs[:1], given)
+    if ufunc.__name__ in REDUCTIONS:
+        return REDUCTIONS[ufunc.__name__](x, **given)
+    axis, keepdims = given.pop("axis"), given.pop("keepdims", False)
+    if axis is None and not keepdims:
+        axis, x = 0, np.ravel(x)
+    if given or not isinstance(axis, int | np.integer):
         raise no_rule(f"np.{ufunc.__name__}.reduce")
-    return REDUCTIONS[ufunc.__name__](inputs[0], **{"axis": 0, **given})
+    (*_, last) = _one_by_one(ufunc, x, int(axis), "reduce")
+    return np.expand_dims(last, int(axis)) if keepdims else last
+
+
+def _given(x: TracedArray, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Without a dtype that is none, or the array's own."""
+    own = kwargs.get("dtype")
+    leaves = own is None or np.dtype(own) == x.dtype
+    return {name: value for name, value in kwargs.items() if name != "dtype" or not leaves}
 
 
 def _reduceat(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -196,9 +211,26 @@ def _reduceat(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict
 
 
 def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if ufunc.__name__ not in RUNNING or kwargs.keys() - {"axis"}:
+    given = _given(inputs[0], kwargs)
+    if given.keys() - {"axis"}:
         raise no_rule(f"np.{ufunc.__name__}.accumulate")
-    return apply(tape, ufunc.accumulate, RUNNING[ufunc.__name__], (inputs[0], kwargs.get("axis", 0)), {})
+    if ufunc.__name__ not in RUNNING:
+        axis = given.get("axis", 0)
+        return np.stack(list(_one_by_one(ufunc, inputs[0], axis, "accumulate")), axis)
+    return apply(tape, ufunc.accumulate, RUNNING[ufunc.__name__], (inputs[0], given.get("axis", 0)), {})
+
+
+def _one_by_one(ufunc: np.ufunc, x: TracedArray, axis: int, method: str) -> Iterator[Any]:
+    """What a function of two numbers makes of the first elements along an axis, of one more each time."""
+    count = np.shape(x)[axis]
+    if ufunc.nin != 2 or ufunc.nout != 1 or _rule(ufunc) is None or not 0 < count <= MOST_STEPS:
+        raise no_rule(f"np.{ufunc.__name__}.{method}")
+    parts = (np.take(x, k, axis) for k in range(count))
+    found = next(parts)
+    yield found
+    for part in parts:
+        found = ufunc(found, part)
+        yield found
 
 
 def _outer(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

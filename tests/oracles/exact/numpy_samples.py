@@ -698,6 +698,19 @@ SAMPLES: dict[str, Sample] = {
         for n in ("add", "multiply", "maximum", "minimum", "fmax", "fmin")
         for m in ("reduce", "accumulate")
     },
+    "folded one by one": Sample(
+        lambda x: (
+            np.logaddexp.accumulate(x, axis=1),
+            np.subtract.accumulate(x, dtype=x.dtype),
+            np.hypot.reduce(x, axis=-1, keepdims=True),
+            np.hypot.reduce(x, axis=None),
+            np.subtract.reduce(x),
+            np.divide.reduce(x, axis=1),
+            np.logaddexp2.reduce(x, axis=1),
+            np.arctan2.accumulate(x),
+        ),
+        (X,),
+    ),
     "logaddexp.reduce": Sample(
         lambda x: (np.logaddexp.reduce(x), np.logaddexp.reduce(x, axis=1, keepdims=True)), (X,)
     ),

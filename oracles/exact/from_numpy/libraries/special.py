@@ -69,8 +69,9 @@ def _log_softmax(x: Any, axis: Any = None) -> Any:
 
 
 def _top(x: Any, axis: Any) -> Any:
-    """The largest, about which is computed: whatever it is, the result is the same."""
-    return np.max(np.asarray(x.in_numpy) if hasattr(x, "tokens") else x, axis=axis, keepdims=True)
+    """The largest, about which is computed: whatever it is, the result is the same; 0 where it is -inf."""
+    top = np.max(np.asarray(x.in_numpy) if hasattr(x, "tokens") else x, axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0.0)
 
 
 def _multigammaln(a: Any, d: Any) -> Any:

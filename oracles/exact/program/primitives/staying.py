@@ -29,7 +29,7 @@ MOVES = frozenset({"broadcast", "reshape", "permute", "concatenate"})
 REDUCED = frozenset(
     {"reduce_sum", "reduce_max", "reduce_min", "reduce_and", "reduce_or"}
 )  # made of whole rows
-KEEPS = frozenset({"neg", "convert", "detach", "no_grad"})  # what is infinite stays so, in its place
+KEEPS = frozenset({"neg", "convert", "detach", "no_grad", "rough"})  # what is infinite stays so, in its place
 JOINED: dict[str, np.ufunc] = {"and": np.logical_and, "or": np.logical_or}
 MINUS, PLUS = arb("-inf"), arb("inf")  # as masks are written
 
@@ -110,6 +110,8 @@ def _told(equation: Equation, told: list[Told]) -> Stays:
         return is_known(out)
     if name in ("is_nan", "is_infinite"):  # what is finite is so around the point
         return _any(_not(out), *each)
+    if name == "rough":  # its first operand, and what says how it is rounded
+        return each[0]
     if name in RULES:
         return RULES[name](operands, each)
     if equation.primitive.comparison and operands[0].is_float:
