@@ -16,10 +16,10 @@ from harness.proof.evidence import FEW_DIGITS, KEPT, LENT, Allowed, Evidence, bu
 from harness.proof.formula import Formula, compare
 from harness.proof.judge import Judgement, judge_each
 from harness.proof.materiality import Resolution
-from harness.proof.nearness import known_to_meet
+from harness.proof.nearness import are_narrow_enough, are_near, known_to_meet
 from harness.proof.observe import Observed
 from harness.proof.question import Question, UnderTest, ValueRule
-from harness.proof.remembered import bounded, of_pairs, remembered
+from harness.proof.remembered import bounded, of_pairs, refined, remembered
 from harness.proof.subdifferential import Slopes, refutation
 from harness.proof.truth import Posed, Truth
 from harness.subject.derivative import Array
@@ -143,10 +143,30 @@ def _as_it_is(question: Question, tested: UnderTest, posed: Posed, alone: bool) 
     if programs.after_forward and not found.formula.is_right:
         with suppress(ExactError):
             again = programs.after_forward()
-            if not are_one(again.program, programs.gradient.program):
+            if _may_be_right(question, truth, found.formula, programs.gradient, again):
                 whole = examine_program(question, truth, again, machine)
                 found = whole if whole.formula.is_right else found
     return replace(found, value=programs.value, after_forward=programs.after_forward)
+
+
+def _may_be_right(
+    question: Question, truth: Truth, formula: Formula, alone: Recording, after: Recording
+) -> bool:
+    """Whether a derivative that is not right by itself may be so when it is recorded after its forward.
+
+    Not where that is the same program, nor where it has the same numbers, far from the true ones.
+    """
+    if are_one(after.program, alone.program):
+        return False
+    if formula.agrees is None:
+        return True
+    each = [refined(one.program, one.values, question.limits) for one in (alone, after)]
+    if [e.shape for e in each[0]] != [e.shape for e in each[1]]:
+        return True
+    is_far = not all(map(are_near, each[0], truth.enclosures, formula.agrees))
+    pairs = zip(*each, strict=True)
+    are_same = all(known_to_meet(a, b).all() and are_narrow_enough(a) for a, b in pairs)
+    return not (is_far and are_same)
 
 
 def examine_program(

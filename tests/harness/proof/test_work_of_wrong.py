@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradproof
+from harness.proof import formula
 from harness.proof import program as examined
 from oracles.exact.core import library, plans
 from oracles.exact.core.plan import Plan
@@ -87,3 +88,24 @@ def test_one_that_the_function_leaves_something_for_is_compared_with_that(compar
     found = gradproof.check_gradient(layer.forward, (P,), vjp=lambda cotangent, x: layer.backward(cotangent))
     assert found.verdict == "wrong"
     assert len(compared) == 4  # it keeps something, so it is asked after a run elsewhere, too
+
+
+def test_a_wrong_gradient_of_a_function_with_branches_is_looked_at_from_a_distance_once(monkeypatch):
+    """It has the same numbers when it is recorded after its forward, so nothing else is found there."""
+
+    def path(x):
+        whole = 0.0
+        for row in x:
+            whole = abs(row[0] - row[1]) + min(whole, whole + row[1], row[0] * row[1])
+        return whole
+
+    asked, looked = formula.sides_with_rule, []
+
+    def counted(*args, **more):
+        looked.append(args)
+        return asked(*args, **more)
+
+    monkeypatch.setattr(formula, "sides_with_rule", counted)
+    x = np.random.default_rng(0).normal(size=(3, 2))
+    assert gradproof.check_gradient(path, (x,), grad=np.zeros_like).verdict == "wrong"
+    assert len(looked) == 1
