@@ -15,6 +15,7 @@ from harness.proof.comparison import Comparison
 from harness.proof.materiality_rules import (
     RULES,
     absorbed_numbers,
+    differ_as_spelled,
     moved_longer_literals,
     rounded_data,
     symmetric_data,
@@ -46,7 +47,7 @@ def explain(compared: Comparison, resolution: Resolution) -> None:
         for rule in RULES:
             if not compared.is_whole:
                 rule(compared)
-    if open_ and not compared.is_whole:
+    if open_ and not compared.is_whole and not differ_as_spelled(compared):
         raise open_
 
 

@@ -142,6 +142,24 @@ def _as_spelled(compared: Comparison, why: str) -> None:
         compared.accept([meet_nearby(e, s, t) & are_narrow(e, s, t) for e, s, t in triples], why)
 
 
+def differ_as_spelled(compared: Comparison) -> bool:
+    """Whether they differ as well where each literal is the decimal that is written: so -1e30 is meant.
+
+    As a ball it may leave a comparison open that both of its readings decide.
+    """
+    if not has_any(spelled, compared.own, compared.spec):
+        return False
+    try:
+        own, spec = (compared.with_changed(side, spelled) for side in (compared.own, compared.spec))
+    except Undecided:
+        return False
+    told = zip(own, spec, compared.true, compared.agrees, strict=True)
+    return all(
+        (agree | (within(s, t, NEAR) & np.isfinite(e.radius) & ~known_to_meet(e, s))).all()
+        for e, s, t, agree in told
+    )
+
+
 def rounded_data(compared: Comparison) -> None:
     """Arrays that are not differentiated are known to half an ulp: the same numbers, moved in both.
 

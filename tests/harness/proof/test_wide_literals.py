@@ -89,3 +89,33 @@ def test_a_matrix_with_a_written_jitter_may_be_factored(factor, verdict):
         return factor * g * 0.5 * (np.sum(inverse * kernel) - weights @ kernel @ weights)
 
     assert check_gradient(evidence, (np.array(1.3),), vjp=pullback).verdict.value == verdict
+
+
+@pytest.mark.parametrize("least", [-1e30, -3.4e38, -1e9])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (-1.0, "wrong"), (1.01, "wrong")])
+def test_a_least_number_that_stands_for_minus_infinity_leaves_nothing_open(least, factor, verdict):
+    """As a ball of digits it is wider than what is added to it; as the decimal it decides each maximum."""
+
+    def added(a, b):
+        m = max(a, b)
+        return m + np.log(np.exp(a - m) + np.exp(b - m))
+
+    def likelihood(x):
+        a = [0.0, least, least]
+        for row in x:
+            a = [a[0] + row[0], added(a[1], a[0]) + row[1], added(a[2], a[1]) + row[2]]
+        return a[2]
+
+    def posterior(x):
+        found = np.zeros_like(x)
+        for at in np.ndindex(x.shape):
+            moved = x.astype(complex)
+            moved[at] += 1e-30j
+            a = np.array([1.0, 0.0, 0.0], complex)
+            for row in moved:
+                a = np.array([a[0], a[0] + a[1], a[1] + a[2]]) * np.exp(row)
+            found[at] = factor * np.log(a[2]).imag / 1e-30
+        return found
+
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    assert check_gradient(likelihood, (x,), grad=posterior).verdict == verdict
