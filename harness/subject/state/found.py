@@ -38,8 +38,8 @@ class Found:
         """What is reached from these, and was not before."""
         return [item for item in self._walk.items(list(roots)) if not _is_machinery(item)]
 
-    def keepers(self, items: list[Any], variables: bool = True) -> list[Keeper]:
-        """What puts it back; without `variables` what stands in objects alone."""
+    def keepers(self, items: list[Any]) -> list[Keeper]:
+        """What puts it back."""
         functions = [item for item in items if type(item) is types.FunctionType]
         modules = [item for item in items if self._reach.is_users_module(item)]
         others = [item for item in items if type(item) is not types.FunctionType]
@@ -49,9 +49,9 @@ class Found:
         for key in held & self._logs.keys():
             self._logs[key].whole = True
         found = [of_variables(own, own) for own in owned]
-        found += _of_functions(functions, modules, self._reach) if variables else ()
+        found += _of_functions(functions, modules, self._reach)
         for item in others:
-            found += self._of_item(item, held, variables)
+            found += self._of_item(item, held)
         return found
 
     def _parts(self, item: Any) -> Iterable[Mapping[str, Any]]:
@@ -61,7 +61,7 @@ class Found:
             return [vars(item)] if self._reach.is_user(item.__module__) else ()
         return [self._reach.slots(item)] if self._reach.has_slots(kind) else ()
 
-    def _of_item(self, item: Any, held: set[int], variables: bool) -> Iterable[Keeper]:
+    def _of_item(self, item: Any, held: set[int]) -> Iterable[Keeper]:
         kind = type(item)  # isinstance asks the object, which may have no answer
         if kind is tuple or kind is frozenset:
             return ()
@@ -70,7 +70,7 @@ class Found:
             keeper = of_elements if array.dtype == object else Numbers
             return [keeper(array)] if array.flags.writeable else ()
         if base := base_of(kind):
-            if base.__len__(item) > MOST or not (self._all or variables or id(item) in held):
+            if base.__len__(item) > MOST:
                 return ()
             whole = self._all or id(item) in held or issubclass(kind, deque | Counter)
             contents = Contents(item, whole)

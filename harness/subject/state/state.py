@@ -35,8 +35,8 @@ class State:
     """What functions reach, and what the process shares, as they are now.
 
     A hand-written gradient starts from where its last call left it, as any caller's would: what changes from
-    call to call is found so. Lists and variables outside of objects that it writes into are its log, and what
-    a function only adds to a list is: it stays, unless it shall go too (`logs`).
+    call to call is found so. At the end it is put back, too. What code only adds to a list is a log, and
+    stays, unless it shall go too (`logs`).
     """
 
     def __init__(self, functions: Iterable[Any], gradients: Iterable[Any] = (), logs: bool = False) -> None:
@@ -45,7 +45,7 @@ class State:
         found = Found(logs)
         items = found.items(functions)
         self._reached, own = found.keepers(items), found.items(gradients)
-        self._left = found.keepers(own, variables=False)
+        self._left = found.keepers(own)
         self._begun = Found(logs=True).keepers(own)  # logs and variables included
         self._items = [*items, *own]
         self._arrays = [keeper for keeper in (*self._reached, *self._left) if isinstance(keeper, Numbers)]
