@@ -29,10 +29,9 @@ SWAP = pytest.StashKey["Swap"]()
 BASELINE = "gradproof-baseline"
 PAGE = ".html"
 OURS = {"harness", "oracles", "reference"}
-IN_TEST = "PYTEST_GRADPROOF"  # while a test runs, direct checks are kept for its report
-
 
 _active: list[pytest.Config] = []  # of the sessions of this process: one may run another inside
+running: list[str] = []  # the tests that run; `harness.check` keeps direct checks while there are any
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -259,18 +258,16 @@ class Checks:
         return [check for _, checks in sorted(self._by_test.items()) for check in checks]
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Any:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """Have the checks of the test kept, and not what was asked before: by a module's import, say."""
         kept: Any = sys.modules.get("harness.dropin.kept")
         if hasattr(kept, "taken"):
             kept.taken()
-        before = os.environ.get(IN_TEST)
-        os.environ[IN_TEST] = "1"
+        running.append(item.nodeid)
         try:
             return (yield)
         finally:
-            if before is None:
-                del os.environ[IN_TEST]
+            running.pop()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Any:

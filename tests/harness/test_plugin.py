@@ -233,6 +233,32 @@ def test_direct_calls_are_in_the_summary_and_in_the_report_in_the_order_of_the_t
     ]
 
 
+CLEARED = """
+import os
+import pytest
+
+kept = dict(os.environ)
+
+@pytest.fixture(scope="session", autouse=True)
+def alone():
+    os.environ.clear()
+    yield
+    os.environ.update(kept)
+
+@pytest.fixture(autouse=True)
+def back():
+    yield
+    os.environ.update(kept)
+"""
+
+
+def test_a_test_and_a_fixture_may_clear_the_environment(inside):
+    text = DIRECT.replace('os.chdir("/")', "os.environ.clear()") + CLEARED
+    found = inside(text)
+    found.assert_outcomes(passed=3)
+    assert "5 checked: 4 accurate, 1 wrong" in found.stdout.str()
+
+
 def test_what_a_drop_in_checks_is_no_check_of_the_tests_own(inside):
     text = inside(DIRECT + SATURATED, "--gradproof-swap", "-W", "ignore").stdout.str()
     assert "7 checked: 4 accurate, 1 wrong, 1 not proven, 1 imprecise" in text
