@@ -41,15 +41,15 @@ UPDATE = '--gradproof-update-baseline="'
 class Session:
     """Compares the checks of a session with a baseline, or makes the baseline agree with them."""
 
-    def __init__(self, config: pytest.Config, file: str, reason: str | None) -> None:
-        """Read the baseline.
+    def __init__(self, config: pytest.Config, named: str, reason: str | None) -> None:
+        """Read the baseline; `named` is its file as it was given.
 
         Raises:
             UsageError: It cannot be read, or must not be updated.
         """
-        self._config, self._path = config, Path(file).absolute()
-        self._option, self._seed = f"--gradproof-baseline={file}", int(config.option.gradproof_seed)
-        self._root = Path.cwd()  # tests may go elsewhere
+        self._config, self._path = config, Path(config.option.gradproof_baseline)
+        self._option, self._seed = f"--gradproof-baseline={named}", int(config.option.gradproof_seed)
+        self._root = config.invocation_params.dir  # tests may go elsewhere
         self._is_worker = hasattr(config, "workerinput")
         alone = not self._is_worker and getattr(config.option, "dist", "no") == "no"  # else times are noise
         self._is_timed = alone and not config.option.gradproof_no_times

@@ -273,6 +273,14 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
     assert "gradproof: --gradproof-report: " in found.stderr.str()
 
 
+def test_files_are_where_pytest_was_called_whatever_a_conftest_does(inside, pytester):
+    files = ["--gradproof-report=out.csv", "--gradproof-baseline=b.json", "--gradproof-sarif=out.sarif"]
+    pytester.makeconftest("import os\nos.makedirs('there', exist_ok=True)\nos.chdir('there')\n")
+    found = inside(CHECKS, "test_mine.py", *files, "--gradproof-update-baseline=the first")
+    assert "rows changed in b.json" in found.stdout.str()
+    assert {"out.csv", "b.json", "out.sarif"} <= {path.name for path in pytester.path.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -282,7 +290,12 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
             "--gradproof-report must be in a folder that is there, got no/such/out.csv: make ",
         ),
         ("--gradproof-report=.csv/out.csv", ".csv first"),
+        ("--gradproof-report=", "--gradproof-report must be a file, got '': name one, or leave it out"),
+        ("--gradproof-sarif=", "--gradproof-sarif must be a file, got '': name one, or leave it out"),
+        ("--gradproof-baseline=", "--gradproof-baseline must be a file, got '': name one, or leave it out"),
         ("--gradproof-seed=first", "--gradproof-seed must be a whole number or `random`, got 'first'"),
+        ("--gradproof-seed=", "--gradproof-seed must be a whole number or `random`, got ''"),
+        ("--gradproof-seed=²", "--gradproof-seed must be a whole number or `random`, got '²'"),
         ("--gradproof-fallback=ignore", "invalid choice: 'ignore'"),
     ],
 )
