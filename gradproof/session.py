@@ -20,7 +20,7 @@ from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Changes, changes
 from harness.gate.clock import Clock
-from harness.gate.delivery import SUMMARY, print_changes, print_findings, step_summary, workflow_commands
+from harness.gate.delivery import SUMMARY, add_to_summary, print_changes, print_findings, workflow_commands
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy
@@ -258,8 +258,7 @@ class Session:
         terminalreporter.section("gradients against the baseline", "-")
         terminalreporter.write(text.getvalue())
         if self._told and os.environ.get(SUMMARY):
-            with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
-                file.write(step_summary(self._told, self._code))
+            add_to_summary(self._told, self._code)
             terminalreporter.write("".join(f"{line}\n" for line in workflow_commands(self._told)))
 
 

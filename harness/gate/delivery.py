@@ -50,9 +50,8 @@ def format_of(option: str) -> str:
 
 def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     """Show what a gate found, in one format."""
-    if kind == "github" and os.environ.get(SUMMARY):
-        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
-            file.write(step_summary(told, code))
+    if kind == "github":
+        add_to_summary(told, code)
     if kind == "jsonl":
         for finding in findings.worst_first(told.findings):
             sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.words)).decode() + "\n")
@@ -107,6 +106,17 @@ def workflow_commands(told: findings.Told) -> list[str]:
             at = f"file={_property(place.file)},line={place.line}," if place else ""
             lines.append(f"::{command} {at}title={_property(title)}::{_data(chr(10).join(rest) or title)}")
     return lines
+
+
+def add_to_summary(told: findings.Told, code: ExitCode) -> None:
+    """Add to the summary of the step, if there is one; where that cannot be written, say so and go on."""
+    if not os.environ.get(SUMMARY):
+        return
+    try:
+        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
+            file.write(step_summary(told, code))
+    except OSError as problem:
+        print(f"gradproof: {SUMMARY}: {problem}", file=sys.stderr)
 
 
 def step_summary(told: findings.Told, code: ExitCode) -> str:

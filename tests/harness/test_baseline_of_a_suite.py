@@ -164,6 +164,14 @@ def test_github_gets_annotations_and_a_summary_of_the_step(session, pytester, mo
     assert step.startswith("## gradients against the baseline: FAILED")
 
 
+def test_a_summary_of_the_step_that_cannot_be_written_is_said(session, pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path))
+    found = session(SUITE, BASELINE)
+    assert found.ret == pytest.ExitCode.OK
+    assert "gradients against the baseline: passed" in found.stdout.str()
+    assert "\ngradproof: GITHUB_STEP_SUMMARY: [Errno 21] Is a directory" in f"\n{found.stderr.str()}"
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "lines", "message"),
     [
