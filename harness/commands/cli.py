@@ -202,7 +202,7 @@ def explain(*word: str) -> ExitCode:
     """
     from harness.commands.explain import print_explanation
 
-    return print_explanation(" ".join(word))
+    return print_explanation(word)
 
 
 @app.command
