@@ -378,7 +378,7 @@ def test_strict_and_fallback_make_it_red(inside):
     inside(SATURATED, "--gradproof-swap", "--gradproof-fallback=error").assert_outcomes(passed=1, failed=1)
 
 
-@pytest.mark.parametrize("name", ["harness", "oracles"])
+@pytest.mark.parametrize("name", ["gradproof", "harness", "oracles"])
 def test_a_project_with_such_a_package_of_its_own_is_told_so(name, session, pytester):
     own = pytester.path / name
     own.mkdir()
