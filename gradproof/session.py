@@ -30,6 +30,7 @@ from harness.gate.suite import SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
 from harness.runs.fingerprint import fingerprint
 from harness.runs.record import Record, Row
+from harness.runs.writing import refuse_unwritable
 from harness.selection import Untrusted, UsageError
 from harness.verdicts import ExitCode
 
@@ -63,6 +64,8 @@ class Session:
         self._elsewhere = 0
         try:
             self._reason = None if reason is None else reason_of(reason, "--gradproof-update-baseline")
+            if self._reason is not None:
+                refuse_unwritable(self._option, self._path.parent, made=True)
             self._old = self._read()
         except (UsageError, Untrusted) as problem:
             raise pytest.UsageError(str(problem)) from None
