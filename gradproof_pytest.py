@@ -29,10 +29,9 @@ SWAP = pytest.StashKey["Swap"]()
 BASELINE = "gradproof-baseline"
 PAGE = ".html"
 OURS = {"harness", "oracles", "reference"}
-IN_TEST = "PYTEST_GRADPROOF"  # while a test runs, direct checks are kept for its report
-
 
 _active: list[pytest.Config] = []  # of the sessions of this process: one may run another inside
+running: list[str] = []  # the tests that run; `harness.check` keeps direct checks while there are any
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,44 +80,64 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         _say_renamed(config)
     config.pluginmanager.register(Checks(config), "gradproof-checks")
-    seed = config.option.gradproof_seed
-    if seed == "random":
-        config.option.gradproof_seed = seed = str(random.SystemRandom().randrange(2**31))
-    if not str(seed).isdigit():
-        raise pytest.UsageError(f"--gradproof-seed must be a whole number or `random`, got {seed!r}")
+    config.option.gradproof_seed = _seed(config.option.gradproof_seed)
     report = config.option.gradproof_report
     if report and Path(report).suffix not in {".csv", ".md", ".jsonl", PAGE}:
         raise pytest.UsageError(f"--gradproof-report must end in .csv, .md, .jsonl or .html, got {report}")
-    if report:
-        config.option.gradproof_report = _absolute("--gradproof-report", report)
-    if report and Path(report).suffix == PAGE:
+    named = config.option.gradproof_baseline
+    file, sarif = _absolute(config, "baseline"), _written(config, "sarif")
+    if (report := _written(config, "report")) and Path(report).suffix == PAGE:
         try:
             ours("harness.page.library").confirm()
         except ImportError as problem:
             raise pytest.UsageError(f"--gradproof-report: {problem}") from None
     if SWAP in config.stash:
         ours("harness")
-    if config.option.gradproof_sarif:
-        config.option.gradproof_sarif = _absolute("--gradproof-sarif", config.option.gradproof_sarif)
-    file, reason = config.option.gradproof_baseline, config.option.gradproof_update_baseline
+    reason = config.option.gradproof_update_baseline
     if file:
-        session = ours("gradproof.session").Session(config, file, reason)
+        session = ours("gradproof.session").Session(config, named, reason)
         config.pluginmanager.register(session, BASELINE)
-    for option, given in (("sarif", config.option.gradproof_sarif), ("update-baseline", reason)):
+    for option, given in (("sarif", sarif), ("update-baseline", reason)):
         if given is not None and not file:
             raise pytest.UsageError(f"--gradproof-{option} needs --gradproof-baseline=FILE")
 
 
-def _absolute(option: str, name: str) -> str:
-    """The path of a file that is written at the end, wherever the tests go meanwhile."""
-    path = Path(name).absolute()
-    if not path.parent.is_dir():
+def _seed(given: str) -> str:
+    """The seed that is asked for, or one that is drawn."""
+    if given == "random":
+        return str(random.SystemRandom().randrange(2**31))
+    if not (given.isascii() and given.isdecimal()):
+        raise pytest.UsageError(f"--gradproof-seed must be a whole number or `random`, got {given!r}")
+    return given
+
+
+def _absolute(config: pytest.Config, option: str) -> str | None:
+    """The path of a file, from where pytest was called: wherever a conftest.py and the tests go."""
+    name = getattr(config.option, f"gradproof_{option}")
+    if name is None:
+        return None
+    if not name.strip():
         raise pytest.UsageError(
-            f"{option} must be in a folder that is there, got {name}: make {path.parent} first"
+            f"--gradproof-{option} must be a file, got {name!r}: name one, or leave it out"
         )
-    if path.is_dir():
-        raise pytest.UsageError(f"{option} must be a file, got the folder {name}")
-    return str(path)
+    path = str(config.invocation_params.dir / name)
+    setattr(config.option, f"gradproof_{option}", path)
+    return path
+
+
+def _written(config: pytest.Config, option: str) -> str | None:
+    """The path of a file that is written at the end."""
+    name, path = getattr(config.option, f"gradproof_{option}"), _absolute(config, option)
+    if path is None:
+        return None
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise pytest.UsageError(
+            f"--gradproof-{option} must be in a folder that is there, got {name}: make {folder} first"
+        )
+    if Path(path).is_dir():
+        raise pytest.UsageError(f"--gradproof-{option} must be a file, got the folder {name}")
+    return path
 
 
 def _say_renamed(config: pytest.Config) -> None:
@@ -169,7 +188,8 @@ def ours(name: str) -> ModuleType:
         UsageError: Another package hides one that it needs.
     """
     try:
-        importlib.import_module("gradproof")
+        importlib.import_module("gradproof")  # which says who hides the harness, and that who hides this
+        importlib.import_module("harness").confirm()
         return importlib.import_module(name)
     except ImportError as problem:
         if type(problem).__name__ != "Hidden":
@@ -259,18 +279,16 @@ class Checks:
         return [check for _, checks in sorted(self._by_test.items()) for check in checks]
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self) -> Any:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
         """Have the checks of the test kept, and not what was asked before: by a module's import, say."""
         kept: Any = sys.modules.get("harness.dropin.kept")
         if hasattr(kept, "taken"):
             kept.taken()
-        before = os.environ.get(IN_TEST)
-        os.environ[IN_TEST] = "1"
+        running.append(item.nodeid)
         try:
             return (yield)
         finally:
-            if before is None:
-                del os.environ[IN_TEST]
+            running.pop()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Any:

@@ -20,7 +20,7 @@ from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Changes, changes
 from harness.gate.clock import Clock
-from harness.gate.delivery import SUMMARY, print_changes, print_findings, step_summary, workflow_commands
+from harness.gate.delivery import SUMMARY, add_to_summary, print_changes, print_findings, workflow_commands
 from harness.gate.finding import Kind, Level
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy
@@ -30,6 +30,7 @@ from harness.gate.suite import SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
 from harness.runs.fingerprint import fingerprint
 from harness.runs.record import Record, Row
+from harness.runs.writing import refuse_unwritable
 from harness.selection import Untrusted, UsageError
 from harness.verdicts import ExitCode
 
@@ -41,15 +42,15 @@ UPDATE = '--gradproof-update-baseline="'
 class Session:
     """Compares the checks of a session with a baseline, or makes the baseline agree with them."""
 
-    def __init__(self, config: pytest.Config, file: str, reason: str | None) -> None:
-        """Read the baseline.
+    def __init__(self, config: pytest.Config, named: str, reason: str | None) -> None:
+        """Read the baseline; `named` is its file as it was given.
 
         Raises:
             UsageError: It cannot be read, or must not be updated.
         """
-        self._config, self._path = config, Path(file).absolute()
-        self._option, self._seed = f"--gradproof-baseline={file}", int(config.option.gradproof_seed)
-        self._root = Path.cwd()  # tests may go elsewhere
+        self._config, self._path = config, Path(config.option.gradproof_baseline)
+        self._option, self._seed = f"--gradproof-baseline={named}", int(config.option.gradproof_seed)
+        self._root = config.invocation_params.dir  # tests may go elsewhere
         self._is_worker = hasattr(config, "workerinput")
         alone = not self._is_worker and getattr(config.option, "dist", "no") == "no"  # else times are noise
         self._is_timed = alone and not config.option.gradproof_no_times
@@ -63,6 +64,8 @@ class Session:
         self._elsewhere = 0
         try:
             self._reason = None if reason is None else reason_of(reason, "--gradproof-update-baseline")
+            if self._reason is not None:
+                refuse_unwritable(self._option, self._path.parent, made=True)
             self._old = self._read()
         except (UsageError, Untrusted) as problem:
             raise pytest.UsageError(str(problem)) from None
@@ -258,8 +261,7 @@ class Session:
         terminalreporter.section("gradients against the baseline", "-")
         terminalreporter.write(text.getvalue())
         if self._told and os.environ.get(SUMMARY):
-            with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
-                file.write(step_summary(self._told, self._code))
+            add_to_summary(self._told, self._code)
             terminalreporter.write("".join(f"{line}\n" for line in workflow_commands(self._told)))
 
 

@@ -6,6 +6,7 @@ Importing this loads no framework: the names below are fetched when they are fir
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.version import __version__
@@ -59,6 +60,7 @@ _MODULES = {
     "harness.selection": "Untrusted",
     "oracles.exact.program.registered": "register_rule",
 }
+HOME = Path(__file__).parents[1] / "gradproof" / "home.py"
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = ["__version__", *sorted(_HOMES)]
@@ -66,12 +68,27 @@ __all__ = ["__version__", *sorted(_HOMES)]
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        from gradproof.home import confirm  # it hands on the names of this module, so later than this
-
         confirm("oracles")
         globals()[name] = found = getattr(importlib.import_module(_HOMES[name]), name)
         return found
     raise AttributeError(f"module 'harness' has no attribute {name!r}{meant(name, 'harness')}")
+
+
+def confirm(*names: str) -> None:
+    """Nothing, if `gradproof` and these packages are ours.
+
+    Raises:
+        ImportError: Another package hides one.
+    """
+    import importlib.util
+
+    # By its place: `gradproof` itself may be another's.
+    spec = importlib.util.spec_from_file_location("gradproof_home", HOME)
+    assert spec is not None
+    assert spec.loader is not None
+    home = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(home)
+    home.confirm("gradproof", *names)
 
 
 def meant(name: str, home: str) -> str:

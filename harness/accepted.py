@@ -104,8 +104,8 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
         return ()
     if isinstance(value, str | os.PathLike):
         return tuple(
-            Known(e.verdict, e.reason, e.link, e.argument, e.input)
-            for e in _read(Path(value))
+            one
+            for e, one in _read(Path(value))
             if e.function == function and (not e.dtype or e.dtype in dtypes)
         )
     found = (value,) if isinstance(value, Known) else tuple(value) if isinstance(value, list | tuple) else ()
@@ -116,12 +116,14 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
     return found
 
 
-def _read(path: Path) -> list[_Entry]:
+def _read(path: Path) -> list[tuple[_Entry, Known]]:
+    """The entries of a file; all of them are checked, whatever function is asked."""
     try:
-        return msgspec.toml.decode(path.read_text(encoding="utf-8"), type=_File).known
+        entries = msgspec.toml.decode(path.read_text(encoding="utf-8"), type=_File).known
+        return [(e, Known(e.verdict, e.reason, e.link, e.argument, e.input)) for e in entries]
     except OSError as problem:
         raise ValueError(f"known={str(path)!r} cannot be read: {problem.strerror or problem}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except ValueError as problem:
         raise ValueError(
             f"known={str(path)!r}: {problem}; write [[known]] entries of function, verdict, reason and link"
         ) from None

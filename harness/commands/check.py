@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
@@ -47,6 +48,7 @@ from oracles.frameworks.framework import NAMES, NO_GRADIENTS
 FUNCTIONS = ("spec", "vjp", "residual_vjp", "grad", "surrogate")  # what else is named on the command line
 WHERE = frozenset({"format", "output", "html"})
 MISFIT = re.compile(r"([\w.<>]+)\(\) (?:takes|missing|got)")  # as Python says it of a call
+OF_LABELS = re.compile(r"\b(ind(ex|ices)|int(eger|\d))", re.IGNORECASE)  # that were drawn as floats
 _KWARGS = "--kwargs must be a JSON object, such as '{\"axis\": -1}'"
 FORMATS = ("text", *WRITERS, "jsonl")
 
@@ -83,7 +85,7 @@ def checked(name: str, options: CheckOptions) -> Result:
         Raised: What it raises, in its own lines.
         Ended: It would end the program.
     """
-    paths = [name, *(getattr(options, option) for option in FUNCTIONS)]
+    paths = [name, *filter(None, (getattr(options, option) for option in FUNCTIONS))]
     roots = {path.partition(":")[0].partition(".")[0] for path in paths}
     try:
         with warnings.catch_warnings(), staying():
@@ -95,8 +97,9 @@ def checked(name: str, options: CheckOptions) -> Result:
         raise
     except Exception as problem:
         if isinstance(problem, TypeError) and not is_users(problem):
-            _refuse_misfit(problem, [path.partition(":")[2] for path in paths if path])
-        raised = name if is_users(problem, roots) else _without_lines(problem, name, options)
+            _refuse_misfit(problem, [path.partition(":")[2] for path in paths])
+        users = is_users(problem, roots)
+        raised = _whose(problem, paths) if users else _without_lines(problem, name, options)
         if raised:
             _note_shapes(problem, options)
             raise Raised(told(problem, raised, roots)) from problem
@@ -115,6 +118,13 @@ def _refuse_misfit(problem: TypeError, names: Sequence[str]) -> None:
         ) from problem
 
 
+def _whose(problem: Exception, paths: Sequence[str]) -> str:
+    """Which named function raised it: the outermost of them that was running, or else the first."""
+    codes = {getattr(inspect.unwrap(named(path)), "__code__", None): path for path in reversed(paths)}
+    running = (frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__))
+    return next((codes[code] for code in running if code in codes), paths[0])
+
+
 def _without_lines(problem: Exception, name: str, options: CheckOptions) -> str:
     """Which named function raised it that has no lines, as `math.sin`: our call is the innermost; or ""."""
     codes = [frame.f_code for frame, _ in traceback.walk_tb(problem.__traceback__)]
@@ -127,7 +137,7 @@ def _without_lines(problem: Exception, name: str, options: CheckOptions) -> str:
 
 def _note_shapes(problem: Exception, options: CheckOptions) -> None:
     if options.shape:
-        labels = isinstance(problem, IndexError | TypeError)  # as where labels were drawn as floats
+        labels = isinstance(problem, IndexError | TypeError) and OF_LABELS.search(str(problem))
         problem.add_note(
             f"gradproof: the arguments were drawn by --shape {' --shape '.join(options.shape)}, in "
             f"{options.dtype} where that names no dtype"
@@ -295,11 +305,18 @@ def _plain(value: Any) -> Any:
 
 
 def _boundary(text: str) -> bool | list[str]:
-    return text == "all" if text in {"", "all"} else listed("--boundary", text, list(CORPUS))
+    return text == "all" if text in {"", "all"} else _some("--boundary", text, list(CORPUS))
 
 
 def _probes(text: str) -> bool | list[str]:
-    return text == "all" if text in {"all", "none"} else listed("--probes", text, list(Probe))
+    return text == "all" if text in {"all", "none"} else _some("--probes", text, list(Probe))
+
+
+def _some(option: str, text: str, names: Sequence[str]) -> list[str]:
+    try:
+        return listed(option, text, names)
+    except UsageError as problem:
+        raise UsageError(f"{problem}; {option} all tries all") from None
 
 
 def _exit_code(found: Result) -> ExitCode:

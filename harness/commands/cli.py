@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -54,6 +55,7 @@ class Terminated(KeyboardInterrupt):
 
 
 FEW = 8  # options that a message lists
+NARROWEST, WIDEST = 20, 1000  # of a screen
 _CALLED = Path(*sys.argv[:1])  # the script, or the module that `python -m` runs
 app = ConfiguredApp(
     name="gradproof" if "gradproof" in (_CALLED.stem, _CALLED.parent.name) else "python -m harness",
@@ -200,7 +202,7 @@ def explain(*word: str) -> ExitCode:
     """
     from harness.commands.explain import print_explanation
 
-    return print_explanation(" ".join(word))
+    return print_explanation(word)
 
 
 @app.command
@@ -263,6 +265,7 @@ def run(tokens: list[str] | None = None) -> ExitCode:
     """Run one command line and return its exit code; messages for the user go to stderr."""
     # XLA reads this once, when jax starts: one thread, so that times compare with the others' one thread.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
+    _fit_screen()
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
     except UnknownOptionError as problem:
@@ -287,6 +290,18 @@ def run(tokens: list[str] | None = None) -> ExitCode:
     except BaseException as problem:
         return _say_raised(problem)
     return result if isinstance(result, ExitCode) else ExitCode.OK
+
+
+def _fit_screen() -> None:
+    """Give a screen a size that text fits in: without a column rich shows nothing, and the help never ends.
+
+    What is 0 or no number counts as not set.
+    """
+    width, height = shutil.get_terminal_size()
+    if "COLUMNS" in os.environ or width < NARROWEST:
+        os.environ["COLUMNS"] = str(min(max(width, NARROWEST), WIDEST))
+    if "LINES" in os.environ:
+        os.environ["LINES"] = str(height)
 
 
 def _unknown(problem: UnknownOptionError) -> str:

@@ -22,7 +22,7 @@ import msgspec
 from cyclopts import App, ArgumentCollection, Token
 
 from harness.selection import NothingSelected, UsageError, near_matches
-from harness.settings import CASES, TABLE, listed_cases, nearest
+from harness.settings import CASES, FILE, TABLE, listed_cases, nearest
 
 PREFIX = "GRADPROOF_"
 ALLOWED: dict[Any, str] = {
@@ -96,7 +96,7 @@ def _fill_in(
     types = _types(commands, ())
     in_file = (s for s in _in_file(commands, types) if command[: len(s.command)] == s.command)
     nearest_first = sorted(in_file, key=lambda setting: -len(setting.command))
-    for setting in [*_in_environment(types), *nearest_first]:
+    for setting in [*_in_environment(commands, types), *nearest_first]:
         for argument in arguments:
             if argument.name == f"--{setting.option}" and not argument.tokens:
                 for word in setting.words:
@@ -110,7 +110,7 @@ def _types(commands: Mapping[Command, Types], group: Command) -> Types:
     return {option: hint for types in inside for option, hint in types.items()}
 
 
-def _in_environment(types: Types) -> Iterator[Setting]:
+def _in_environment(commands: Mapping[Command, Types], types: Types) -> Iterator[Setting]:
     for variable, text in sorted(os.environ.items()):
         option = variable.removeprefix(PREFIX).lower().replace("_", "-")
         if not variable.startswith(PREFIX) or not text:
@@ -118,6 +118,12 @@ def _in_environment(types: Types) -> Iterator[Setting]:
         if option in types:
             place = f"{variable}={text}"
             yield Setting((), option, _words(text, types[option], place, Path(), strict=False), place)
+        elif of_one := [(c, o) for c, own in commands.items() for o in own if option == "-".join((*c, o))]:
+            command, name = of_one[0][0], of_one[0][1].replace("-", "_")
+            raise UsageError(
+                f"{variable} is set, and a variable is for all commands: set {PREFIX}{name.upper()}, or "
+                f"{name} in [{'.'.join(('tool', TABLE, *command))}] of {FILE}"
+            )
         elif difflib.get_close_matches(option, types):
             # One that resembles no option is for something else: a script's GRADPROOF_VERSION.
             raise UsageError(

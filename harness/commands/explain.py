@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
@@ -11,7 +11,7 @@ from harness.commands import glossary
 from harness.gate.finding import Kind
 from harness.report.columns import COLUMNS, column
 from harness.report.screen import Screen
-from harness.selection import listed
+from harness.selection import UsageError, listed
 from harness.verdicts import LETTERS, Entry, ExitCode, Outcome, Verdict
 
 # What a message of `check` uses comes first; the columns are many.
@@ -26,16 +26,16 @@ WORDS: dict[str, Mapping[str, Entry]] = {
 MANY = "columns"  # which are listed where they are asked for
 
 
-def print_explanation(word: str) -> ExitCode:
-    """One word explained; or, without a word, those there are, and with "columns" the columns."""
-    console = Screen()
-    if not word or word.strip().lower() == MANY:
+def print_explanation(words: Sequence[str]) -> ExitCode:
+    """One word explained, or several that are one; alone those there are, and with "columns" the columns."""
+    console, word = Screen(), " ".join(words)
+    if not words or word.strip().lower() == MANY:
         for kind, named in WORDS.items():
             title, is_many = f"{kind}s", f"{kind}s" == MANY
-            if is_many is bool(word):
+            if is_many is bool(words):
                 console.print(Text(title, style="bold"))
                 console.folded(", ".join(named), 2)
-        if not word:
+        if not words:
             console.print(Text(f"`explain {MANY}` lists the columns of tables", style="dim"))
         return ExitCode.OK
     for kind, name, entry in explanations(word):
@@ -55,7 +55,9 @@ def explanations(word: str) -> list[tuple[str, str, Entry]]:
         UsageError: There is no such word; the message has near matches.
     """
     asked = " ".join(word.lower().split()).replace("exit code", "exit")
-    asked = f"exit {asked}" if asked.isdigit() else asked
+    asked = f"exit {asked}" if asked.isdecimal() else asked
+    if not asked.strip(" ,"):
+        raise UsageError(f"explain takes a word of a table or a message, got {word!r}; alone it lists them")
     entries = [(kind, name, entry) for kind, named in WORDS.items() for name, entry in named.items()]
     found = [one for one in entries if asked in {one[1].lower(), column(one[1]).title.lower()}]
     if not found:

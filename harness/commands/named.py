@@ -46,7 +46,7 @@ def named(path: str) -> Any:
         UsageError: There is no such module, or nothing of that name in it.
     """
     module, colon, name = path.partition(":")
-    if not (module and colon and name):
+    if not (colon and name and all(map(str.isidentifier, module.split(".")))):
         raise UsageError(f"a function must be named as package.module:function, got {path!r}")
     if "" not in sys.path:
         sys.path.insert(0, "")  # the folder that the command runs in, as `python -m` has it
@@ -64,7 +64,8 @@ def _module(path: str, module: str) -> ModuleType:
         with staying():
             return importlib.import_module(module)
     except ModuleNotFoundError as missing:
-        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it") from missing
+        file = ", and name it without .py" if module.endswith(".py") else ""
+        raise UsageError(f"{path}: {missing}; run where it can be imported, or install it{file}") from missing
     except Ended as ended:
         raise UsageError(
             f'{path}: importing {module}: {ended}; a script does so below `if __name__ == "__main__":`'
@@ -118,7 +119,7 @@ def _drawn(rng: np.random.Generator, text: str, usual: str) -> Array:
         return signed(rng, _dtype(name), _shape(shape))
     below = kind[1] if len(kind) == 2 else "2"
     most = 2 if name == "bool" else int(np.iinfo(name).max)
-    if not below.isdigit() or not 0 < int(below) <= most:
+    if not below.isdecimal() or not 0 < int(below) <= most:
         raise UsageError(
             f"--shape must end in a number from 1 to {most}, below which the integers are, as in "
             f"32:int64:10, got {text!r}"
@@ -140,7 +141,7 @@ def _dtype(name: str) -> np.dtype[Any]:
 def _shape(text: str) -> tuple[int, ...]:
     """The shape of "32,64"; "()" is a single number."""
     parts = [part for part in text.strip("() ").split(",") if part.strip()]
-    if not all(part.strip().isdigit() for part in parts):
+    if not all(part.strip().isdecimal() for part in parts):
         raise UsageError(
             f"--shape must be such as 32,64, or () for a single number, with a dtype after a colon, got "
             f"{text!r}"
@@ -158,6 +159,10 @@ def _loaded(path: Path) -> list[Array]:
     except FileNotFoundError:
         raise UsageError(f"there is no file {path}; write one with numpy.savez(FILE, x, w)") from None
     except Exception as problem:  # of a damaged archive, whatever the layers below raise
+        if "pickle" in str(problem):  # which is what NumPy says of any file that is no array, too
+            raise UsageError(
+                f"--inputs must be an .npz file of numbers, got {path}; write it with numpy.savez(FILE, x, w)"
+            ) from None
         raise UsageError(
             f"--inputs {path} cannot be read: {problem}; write it with numpy.savez(FILE, x, w)"
         ) from None

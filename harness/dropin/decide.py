@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, assert_never
 
-from harness.check import IN_TEST
+from harness.check import is_in_test
 from harness.dropin.configuration import say, settings
 from harness.dropin.kept import keep
 from harness.dropin.originals import Outcome
@@ -106,7 +105,7 @@ def decide(
             break
         # What no caller did yet is said and counted, and turns no suite red.
         found = whole if rejected else replace(whole, parts=tuple(p for p in whole.parts if not p.probe))
-        if IN_TEST not in os.environ:  # nobody takes these from the list, and they would stay for ever
+        if not is_in_test():  # nobody takes these from the list, and they would stay for ever
             found = replace(found, sights=())
         probed += [f"{found.subject}: {part.diagnosis}" for part in whole.probed]
         results.append(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from harness.gate.finding import Finding, Level
 from harness.gate.places import place_of
 from harness.gate.sarif import sarif
 from harness.gate.words import Words
-from harness.report.delivery import WRITERS
+from harness.report.delivery import WRITERS, unmarked
 from harness.report.screen import Screen
 from harness.selection import listed
 from harness.verdicts import ExitCode
@@ -51,9 +50,8 @@ def format_of(option: str) -> str:
 
 def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     """Show what a gate found, in one format."""
-    if kind == "github" and os.environ.get(SUMMARY):
-        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
-            file.write(step_summary(told, code))
+    if kind == "github":
+        add_to_summary(told, code)
     if kind == "jsonl":
         for finding in findings.worst_first(told.findings):
             sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.words)).decode() + "\n")
@@ -110,11 +108,22 @@ def workflow_commands(told: findings.Told) -> list[str]:
     return lines
 
 
+def add_to_summary(told: findings.Told, code: ExitCode) -> None:
+    """Add to the summary of the step, if there is one; where that cannot be written, say so and go on."""
+    if not os.environ.get(SUMMARY):
+        return
+    try:
+        with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
+            file.write(step_summary(told, code))
+    except OSError as problem:
+        print(f"gradproof: {SUMMARY}: {problem}", file=sys.stderr)
+
+
 def step_summary(told: findings.Told, code: ExitCode) -> str:
     """Markdown for the summary of the step, failures first, below the size that GitHub takes."""
-    head = [f"## {_cell(told.words.conclusion(code))}", "", _cell(findings.summary(told)), ""]
+    head = [f"## {unmarked(told.words.conclusion(code))}", "", unmarked(findings.summary(told)), ""]
     if told.elsewhere:
-        head += [_cell(_elsewhere(told)), ""]
+        head += [unmarked(_elsewhere(told)), ""]
     lines = [findings.line_of(finding, told.words) for finding in findings.worst_first(told.findings)]
     if lines:
         head += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
@@ -137,12 +146,7 @@ def _commands(lines: Sequence[findings.Line]) -> list[str]:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(map(_cell, cells))} |"
-
-
-def _cell(text: str) -> str:
-    """Text that Markdown and HTML leave as it is."""
-    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|").replace("`", "\\`")
+    return f"| {' | '.join(map(unmarked, cells))} |"
 
 
 def _data(text: str) -> str:

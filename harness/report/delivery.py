@@ -5,8 +5,10 @@ A screen shows as many columns as fit, none of them cut, with a colour and a mar
 
 from __future__ import annotations
 
+import html
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -189,11 +191,18 @@ def _text(records: list[Record]) -> str:
 
 def markdown(table: Table) -> str:
     """The shown columns as a Markdown table under a heading, numbers with six digits."""
-    shown = _plain(table.frame[list(table.columns)])
+    shown = _plain(table.frame[list(table.columns)]).map(lambda v: unmarked(v) if isinstance(v, str) else v)
     # Twenty digits that are text stay twenty digits.
     words = [k for k, name in enumerate(table.columns) if all(isinstance(v, str) for v in shown[name])]
     body = shown.to_markdown(index=False, floatfmt=".6g", disable_numparse=words)
-    return "\n\n".join(part for part in (f"## {table.title}", body, table.caption) if part) + "\n"
+    parts = (f"## {unmarked(table.title)}", body, unmarked(table.caption))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def unmarked(text: str) -> str:
+    """Text that Markdown and HTML leave as it is, in a cell of a table too."""
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"[\\|`]", r"\\\g<0>", plain)
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:

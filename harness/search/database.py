@@ -73,20 +73,32 @@ def place(folder: Path, subject: str, arrays: Sequence[Array]) -> Path | None:
 def load(file: Path, like: Sequence[Array]) -> list[Point]:
     """The inputs that a file holds; what is not one, or of other dtypes, is left out."""
     try:
-        return _points(file.read_text(encoding="utf-8"), like)
+        return _points(file.read_bytes(), like)
     except OSError:
         return []
 
 
-def _points(text: str, like: Sequence[Array]) -> list[Point]:
+def _points(text: str | bytes, like: Sequence[Array]) -> list[Point]:
     try:
         return [point for one in json.loads(text)["inputs"] if (point := _read(one, like))]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return []
 
 
-def keep(file: Path, points: Iterable[Point]) -> None:
-    """Write the inputs that fail, in place of those that were kept; without any there is no file."""
+def keep(file: Path, points: Iterable[Point]) -> str:
+    """Write the inputs that fail, in place of those that were kept; without any there is no file.
+
+    Returns:
+        Why that cannot be; "" if it is done.
+    """
+    try:
+        _write(file, points)
+    except OSError as problem:
+        return f"{file.parent} could not be updated: {problem}"
+    return ""
+
+
+def _write(file: Path, points: Iterable[Point]) -> None:
     kept = [_plain(p) for p in points if p.size <= LARGEST][:MOST]
     if not kept:
         file.unlink(missing_ok=True)

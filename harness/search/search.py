@@ -45,6 +45,7 @@ class Finding:
         open: Where nothing can be proven: the inputs, each with the reason.
         code: The check of that input as code.
         hunts: How many hunts it took.
+        unkept: Why it could not be kept for the next run; "" if it is.
     """
 
     answer: Answer | None
@@ -55,6 +56,7 @@ class Finding:
     open: tuple[tuple[Point, str], ...]
     code: Code | None = None
     hunts: int = 1
+    unkept: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,6 +72,7 @@ class Finding:
                 f"is {FOUND!r}",
             ]
         said += [f"search: nothing is proven at {shown(point)}: {why}" for point, why in self.open]
+        said += [f"search: {self.unkept}"] if self.unkept else []
         return tuple(said)
 
     @property
@@ -193,7 +196,7 @@ def search(
     # What an earlier version kept may have shapes that the function never has.
     held = (p for p in (database.load(file, arrays) if file else []) if about.may_be(p))
     kept = [*held, *beside.points(arrays)]
-    hunt, worst, first = about.hunt(count), None, 0
+    hunt, worst, first, hunts = about.hunt(count), None, 0, max(1, beside.hunts)
 
     def asked() -> int:
         """By those who hunted: to compare what others found is no hunt of its own."""
@@ -209,13 +212,12 @@ def search(
                 break
         open_ = tuple(about.opened(hunt))
         if worst is None:
-            if kept and file:
-                database.keep(file, [])
-            return Finding(None, None, asked(), 0, 0, open_, None, max(1, beside.hunts))
+            unkept = database.keep(file, []) if kept and file else ""
+            return Finding(None, None, asked(), 0, 0, open_, None, hunts, unkept)
         point, steps = about.smallest(hunt, worst)
         answer = about.ask(replace(about.question, probes=()), point)
+    unkept = ""
     if file:
         others = [p for p in kept if p.key != point.key and score(hunt.ask(p)).fails]
-        database.keep(file, [point, *others])
-    hunts = max(1, beside.hunts)
-    return Finding(answer, point, asked(), first, steps, open_, code(point, answer), hunts)
+        unkept = database.keep(file, [point, *others])
+    return Finding(answer, point, asked(), first, steps, open_, code(point, answer), hunts, unkept)

@@ -129,8 +129,17 @@ def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(se
     found = session(text + "\ndef test_new():\n    test_two('float32')\n", BASELINE, f"{UPDATE}=because")
     said = found.stdout.str()
     assert "2 of 3 rows changed in b.json: 1 created, 1 trimmed" in said
-    assert ONE in rows(pytester)
+    assert rows(pytester)[ONE].verdict == "accurate"
     assert "because" in pytester.path.joinpath("b.json").read_text()
+
+
+def test_an_update_takes_a_check_that_was_made_whatever_it_found(session, pytester):
+    text = SUITE.replace("2 * g", "3 * g").replace("    check_gradient(", "    assert check_gradient(")
+    found = session(text, BASELINE, f"{UPDATE}=because", "--gradproof-sarif=out.sarif")
+    assert found.ret == pytest.ExitCode.TESTS_FAILED
+    assert {row.verdict for row in rows(pytester).values()} == {"wrong"}
+    (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
+    assert run["results"] == []
 
 
 @pytest.mark.parametrize(
@@ -145,6 +154,7 @@ def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(se
         (("--gradproof-baseline=bad.json",), "", "bad.json is damaged"),
         (("--gradproof-baseline=bad.json", f"{UPDATE}=why"), "", "bad.json is damaged"),
         (("--gradproof-baseline=.",), "", "--gradproof-baseline=.: "),
+        (("--gradproof-baseline=/proc/b.json", f"{UPDATE}=why"), "", "nothing can be written in /proc"),
         ((BASELINE, "--gradproof-seed=5"), "", "is of --gradproof-seed=0, and this session's is 5"),
     ],
 )  # fmt: skip
@@ -162,6 +172,14 @@ def test_github_gets_annotations_and_a_summary_of_the_step(session, pytester, mo
     assert "\n::error file=test_mine.py,line=12,title=worse%3A test_mine.py%3A%3Atest_one" in text
     step = pytester.path.joinpath("step.md").read_text(encoding="utf-8")
     assert step.startswith("## gradients against the baseline: FAILED")
+
+
+def test_a_summary_of_the_step_that_cannot_be_written_is_said(session, pytester, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(pytester.path))
+    found = session(SUITE, BASELINE)
+    assert found.ret == pytest.ExitCode.OK
+    assert "gradients against the baseline: passed" in found.stdout.str()
+    assert "\ngradproof: GITHUB_STEP_SUMMARY: [Errno 21] Is a directory" in f"\n{found.stderr.str()}"
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,32 @@ def test_direct_calls_are_in_the_summary_and_in_the_report_in_the_order_of_the_t
     ]
 
 
+CLEARED = """
+import os
+import pytest
+
+kept = dict(os.environ)
+
+@pytest.fixture(scope="session", autouse=True)
+def alone():
+    os.environ.clear()
+    yield
+    os.environ.update(kept)
+
+@pytest.fixture(autouse=True)
+def back():
+    yield
+    os.environ.update(kept)
+"""
+
+
+def test_a_test_and_a_fixture_may_clear_the_environment(inside):
+    text = DIRECT.replace('os.chdir("/")', "os.environ.clear()") + CLEARED
+    found = inside(text)
+    found.assert_outcomes(passed=3)
+    assert "5 checked: 4 accurate, 1 wrong" in found.stdout.str()
+
+
 def test_what_a_drop_in_checks_is_no_check_of_the_tests_own(inside):
     text = inside(DIRECT + SATURATED, "--gradproof-swap", "-W", "ignore").stdout.str()
     assert "7 checked: 4 accurate, 1 wrong, 1 not proven, 1 imprecise" in text
@@ -247,6 +273,14 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
     assert "gradproof: --gradproof-report: " in found.stderr.str()
 
 
+def test_files_are_where_pytest_was_called_whatever_a_conftest_does(inside, pytester):
+    files = ["--gradproof-report=out.csv", "--gradproof-baseline=b.json", "--gradproof-sarif=out.sarif"]
+    pytester.makeconftest("import os\nos.makedirs('there', exist_ok=True)\nos.chdir('there')\n")
+    found = inside(CHECKS, "test_mine.py", *files, "--gradproof-update-baseline=the first")
+    assert "rows changed in b.json" in found.stdout.str()
+    assert {"out.csv", "b.json", "out.sarif"} <= {path.name for path in pytester.path.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -256,7 +290,12 @@ def test_a_report_that_cannot_be_written_fails_the_session(inside, pytester):
             "--gradproof-report must be in a folder that is there, got no/such/out.csv: make ",
         ),
         ("--gradproof-report=.csv/out.csv", ".csv first"),
+        ("--gradproof-report=", "--gradproof-report must be a file, got '': name one, or leave it out"),
+        ("--gradproof-sarif=", "--gradproof-sarif must be a file, got '': name one, or leave it out"),
+        ("--gradproof-baseline=", "--gradproof-baseline must be a file, got '': name one, or leave it out"),
         ("--gradproof-seed=first", "--gradproof-seed must be a whole number or `random`, got 'first'"),
+        ("--gradproof-seed=", "--gradproof-seed must be a whole number or `random`, got ''"),
+        ("--gradproof-seed=²", "--gradproof-seed must be a whole number or `random`, got '²'"),
         ("--gradproof-fallback=ignore", "invalid choice: 'ignore'"),
     ],
 )
@@ -339,7 +378,7 @@ def test_strict_and_fallback_make_it_red(inside):
     inside(SATURATED, "--gradproof-swap", "--gradproof-fallback=error").assert_outcomes(passed=1, failed=1)
 
 
-@pytest.mark.parametrize("name", ["harness", "oracles"])
+@pytest.mark.parametrize("name", ["gradproof", "harness", "oracles"])
 def test_a_project_with_such_a_package_of_its_own_is_told_so(name, session, pytester):
     own = pytester.path / name
     own.mkdir()

@@ -135,6 +135,22 @@ def test_a_package_that_hides_ours_is_named_with_both_places_and_the_remedy(door
     assert (door == "import") == ("Traceback" in found.stderr)
 
 
+@pytest.mark.parametrize("door", ["module", "script"])
+def test_a_folder_that_is_gone_is_said(door, tmp_path):
+    leave = "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
+    enter = f"os.execv(sys.executable, [sys.executable, *{DOORS[door]!r}])"
+    found = run(tmp_path, "-c", leave + enter)
+    said = "gradproof: the current folder: No such file or directory; go to one that is there\n"
+    assert (found.returncode, found.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("code", ["harness.check_gradient", "harness.catalogue()", "harness.confirm()"])
+def test_a_package_gradproof_of_the_user_s_is_named(code, tmp_path):
+    (tmp_path / "gradproof.py").write_text("", encoding="utf-8")
+    said = run(tmp_path, "-c", f"import harness; {code}").stderr.splitlines()[-1]
+    assert f"`gradproof` ({ROOT / 'gradproof'}), and {tmp_path / 'gradproof.py'} hides it. Rename" in said
+
+
 @pytest.mark.parametrize("code", ["import gradproof", "import harness; harness.check_gradient"])
 def test_a_folder_without_code_hides_nothing(code, tmp_path):
     for name in ("harness", "oracles", "reference"):

@@ -180,7 +180,8 @@ def test_a_pickle_is_refused(check):
     np.savez("bad.npz", np.array([{"a": 1}], dtype=object))
     code, text = check(*SOFTMAX, "--inputs", "bad.npz")
     assert code == 2
-    assert "cannot be read: Object arrays cannot be loaded" in text
+    assert "--inputs must be an .npz file of numbers, got bad.npz; write it with" in text
+    assert "allow_pickle" not in text
 
 
 def test_an_empty_shape_is_nothing_compared(check):
@@ -228,7 +229,14 @@ def test_an_empty_shape_is_nothing_compared(check):
         ((*SOFTMAX, "--shape", "3", "--framework", "mxnet"), "mxnet"),
         ((*SOFTMAX, "--shape", "3", "--order", "5"), "order must be 1, 2 or 3, got 5"),
         ((*SOFTMAX, "--inputs", "none.npz"), "there is no file none.npz; write one with numpy.savez"),
-        ((*SOFTMAX, "--inputs", "mykernels.py"), "cannot be read"),
+        ((*SOFTMAX, "--inputs", "mykernels.py"), "an .npz file of numbers, got mykernels.py; write it with"),
+        ((*SOFTMAX, "--shape", "3²"), "--shape must be such as 32,64, or () for a single number, with"),
+        ((*SOFTMAX, "--shape", "3:int8:²"), "--shape must end in a number from 1 to 127, below which"),
+        ((*SOFTMAX, "--shape", "3", "--boundary", "true"), "stride-0; --boundary all tries all"),
+        ((*SOFTMAX, "--shape", "3", "--probes", "true"), "near matches: strided; --probes all tries all"),
+        (("../mykernels.py:softmax", "--shape", "3"), "package.module:function, got '../mykernels.py:soft"),
+        ((".mykernels:softmax", "--shape", "3"), "as package.module:function, got '.mykernels:softmax'"),
+        (("mykernels.py:softmax", "--shape", "3"), "or install it, and name it without .py"),
         ((*SOFTMAX, "--inputs", "x.npz", "--shape", "3"), "--inputs x.npz and --shape 3 are both given"),
         ((*SOFTMAX, "--shape", "9" * 14), f"got '{'9' * 14}' (Unable to allocate"),
         ((*SOFTMAX, "--shape", "9" * 40), "--shape must fit into memory, got '999"),
@@ -327,6 +335,33 @@ def test_what_the_function_raises_is_shown_with_its_own_lines_alone(name, said, 
     assert "harness" not in text
     assert "written there" not in text
     assert len(text.splitlines()) < 30
+
+
+HELPLESS = """
+import numpy as np
+
+def helper(x): raise KeyError("none")
+def square(x): return x * x
+def pulled(g, x): return g * helper(x)
+def total(x): return np.sum(x)
+def slope(x): return helper(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tokens", "named"),
+    [
+        (("mybroken:square", "--vjp", "mybroken:pulled"), "mybroken:pulled"),
+        (("mybroken:slope", "--vjp", "mybroken:pulled"), "mybroken:slope"),
+        (("mybroken:total", "--grad", "mybroken:slope"), "mybroken:slope"),
+        (("mykernels:softmax", "--framework", "jax", "--spec", "mybroken:slope"), "mybroken:slope"),
+    ],
+)
+def test_the_function_that_raises_is_named(tokens, named, broken):
+    code, text = broken(HELPLESS, *tokens)
+    assert code == 1
+    assert f"gradproof: {named} raises\n" in text
+    assert "KeyError: 'none'" in text
 
 
 ENDS = {
@@ -498,6 +533,13 @@ def test_what_the_code_raises_is_told_how_its_arguments_were_drawn(check):
     assert "IndexError" in text
     assert "drawn by --shape 4,3 --shape 4, in float64" in text
     assert "labels below 10 are --shape 32:int64:10" in text
+
+
+def test_a_single_number_is_no_label(check):
+    code, text = check("math:sin", "--shape", "3")
+    assert code == 1
+    assert "drawn by --shape 3, in float64" in text
+    assert "labels" not in text
 
 
 @pytest.mark.parametrize(

@@ -386,6 +386,16 @@ def test_no_line_is_wider_than_the_screen_and_nothing_is_cut(width, one_run, mon
     assert re.search(r"\d+ rows: ", out)
 
 
+@pytest.mark.parametrize("columns", ["0", "1", "²", "abc", "-5", "99999999"])
+@pytest.mark.parametrize("tokens", ["check --help", "--help", "explain imprecise"])
+def test_a_width_that_nothing_fits_in_counts_as_another(columns, tokens):
+    found = harness(*words(tokens), env={**os.environ, "COLUMNS": columns, "LINES": columns})
+    assert (found.returncode, found.stderr) == (0, "")
+    widest = max(map(len, found.stdout.splitlines()))
+    assert widest <= {"1": 20, "99999999": 1000}.get(columns, 80)
+    assert "imprecise" in found.stdout or "gradient" in found.stdout
+
+
 def test_the_worst_rows_come_first(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "160")
     assert run(words("report --case sigmoid --case relu --oracle torch --dtype float64")) == 0

@@ -237,12 +237,22 @@ def test_a_file_without_our_table_is_none_of_our_business(app):
     ("variable", "text", "message"),
     [
         ("GRADPROOF_JOBBS", "2", "GRADPROOF_JOBBS is set and there is no --jobbs; near matches: jobs"),
+        (
+            "GRADPROOF_OTHER_SEED", "9",
+            "GRADPROOF_OTHER_SEED is set, and a variable is for all commands: set GRADPROOF_SEED, or seed in "
+            "[tool.gradproof.other] of pyproject.toml",
+        ),
+        (
+            "GRADPROOF_BASELINE_UPDATE_DRY_RUN", "true",
+            "GRADPROOF_BASELINE_UPDATE_DRY_RUN is set, and a variable is for all commands: set "
+            "GRADPROOF_DRY_RUN, or dry_run in [tool.gradproof.baseline.update] of pyproject.toml",
+        ),
         ("GRADPROOF_JOBS", "two", "GRADPROOF_JOBS=two: it must be a whole number"),
         ("GRADPROOF_JOBS", "2.5", "GRADPROOF_JOBS=2.5: it must be a whole number"),
         ("GRADPROOF_QUICK", "yes", "GRADPROOF_QUICK=yes: it must be true or false"),
         ("GRADPROOF_CASE", " ,", "GRADPROOF_CASE= ,: it must be a string or a list of strings"),
     ],
-)
+)  # fmt: skip
 def test_what_is_wrong_in_the_environment_is_said(variable, text, message, app, monkeypatch):
     monkeypatch.setenv(variable, text)
     for line in ("run", "other"):

@@ -87,6 +87,13 @@ def test_an_unknown_word_has_near_matches(asked, near):
         explanations(asked)
 
 
+@pytest.mark.parametrize("asked", ["", " ", ","])
+def test_an_empty_word_is_refused_where_one_is_given(asked, capsys):
+    assert run(["explain", asked]) == ExitCode.USAGE
+    said = f"explain takes a word of a table or a message, got {asked!r}; alone it lists them"
+    assert said in capsys.readouterr().err
+
+
 def test_the_command_explains(capsys):
     assert run(["explain", "imprecise"]) == ExitCode.OK
     out = " ".join(capsys.readouterr().out.split())

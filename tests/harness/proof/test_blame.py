@@ -434,6 +434,9 @@ def test_known_findings_of_a_file(tmp_path):
     file.write_text('[[known]]\nfunction = "f"\n')
     with pytest.raises(ValueError, match=r"write .*entries of function, verdict, reason and link"):
         check_gradient(carried, (JX,), known=file)
+    file.write_text(entry + entry.replace("carried", "another").replace("imprecise", "imprecice"))
+    with pytest.raises(ValueError, match=r"known='.*known\.toml': a known finding's verdict must be one of"):
+        check_gradient(carried, (JX,), known=file)
     with pytest.raises(ValueError, match="cannot be read"):
         check_gradient(carried, (JX,), known=tmp_path / "none.toml")
 

@@ -4,6 +4,7 @@ import io
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -370,6 +371,24 @@ def test_markdown_is_a_table_under_a_heading():
     assert lines[0].startswith("## Verdicts on gradients")
     assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
     assert "0.125" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("test_p[p|q]", r"test_p[p\|q]"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        (r"a\|b", r"a\\\|b"),
+        ("`f`\nand g", r"\`f\` and g"),
+    ],
+)
+def test_markdown_shows_every_text_as_it_is(text, cell):
+    table = frame_of(0.125)
+    named = replace(table, title=text, caption=text, frame=table.frame.assign(case=text))
+    title, _, heads, _, row, _, caption = markdown(named).splitlines()
+    assert (title, caption) == (f"## {cell}", cell)
+    assert f" {cell} " in row
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == heads.count("|")
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeypatch):

@@ -36,3 +36,11 @@ def test_a_folder_of_the_user_s_own_stays(monkeypatch, tmp_path):
         assert os.environ[FOLDER] == str(tmp_path)
         assert not set(SETTINGS) & set(os.environ)
     assert os.environ[FOLDER] == str(tmp_path)
+
+
+def test_what_runs_inside_may_clear_the_environment(monkeypatch):
+    for name in (FOLDER, *SETTINGS):
+        monkeypatch.delenv(name, raising=False)
+    with compiled_once():
+        del os.environ[FOLDER]
+    assert not {FOLDER, *SETTINGS} & set(os.environ)

@@ -58,6 +58,46 @@ def test_a_fault_far_from_the_given_point_is_found_shrunk_printed_and_kept(capsy
     assert searched(softplus, [0.5], 3, vjp=softplus_vjp).passed
 
 
+@pytest.mark.parametrize("where", ["a file", "a broken link", "a folder that is gone"])
+def test_what_cannot_be_kept_is_noted_beside_the_verdict(where, tmp_path, monkeypatch):
+    if where == "a file":
+        Path(".gradproof").write_text("")
+    elif where == "a broken link":
+        Path(".gradproof").symlink_to("nowhere")
+    else:
+        (tmp_path / "gone").mkdir()
+        monkeypatch.chdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
+    found = searched(softplus, [0.5, -1.0], 20, vjp=softplus_vjp)
+    assert found.verdict is Verdict.MISCOMPUTED
+    (note,) = [note for note in found.notes if "could not be updated" in note]
+    assert note.startswith("search: .gradproof/search could not be updated: [Errno ")
+
+
+def test_what_was_kept_and_cannot_be_removed_is_noted(monkeypatch):
+    searched(softplus, [0.5, -1.0], 20, vjp=softplus_vjp)
+
+    def refuse(*_, **__):
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(subjects.right_softplus_vjp, "__name__", "softplus_vjp")
+    mended = searched(softplus, [0.5], 2, vjp=subjects.right_softplus_vjp)
+    assert mended.passed
+    assert "search: .gradproof/search could not be updated: not here" in mended.notes
+
+
+NUMBERS = '{"inputs": [{"arrays": [{"shape": [1], "dtype": "float64", "layout": "C", "numbers": [%s]}]}]}'
+
+
+@pytest.mark.parametrize("held", [b"\xff\xfe{", b"[" * 100_000, (NUMBERS % '"0x1p9999"').encode()])
+def test_a_file_that_holds_something_else_counts_as_none(held):
+    file = database.place(FOLDER, "softplus/softplus_vjp", [np.array([0.5])])
+    file.parent.mkdir(parents=True)
+    file.write_bytes(held)
+    assert database.load(file, [np.array([0.5])]) == []
+
+
 def test_many_are_asked_at_once_and_one_is_shown():
     """Wrong beyond 300 alone, where no boundary value is needed to see it."""
     found = searched(subjects.beyond, [0.5, -1.0], 100, vjp=subjects.beyond_vjp)
