@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
@@ -133,6 +133,43 @@ def switch(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def words(name: str, value: Any) -> list[str]:
+    """A list of names; a string is one name, and not its letters.
+
+    Raises:
+        ValueError: It is no list, or holds what is no string.
+    """
+    found = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    for one in found:
+        if not isinstance(one, str):
+            raise ValueError(f"{name} must be a list of names, got {shown(one)}")
+    return found
+
+
+def known_name(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """A name that there is.
+
+    Raises:
+        ValueError: There is none such; the message has near matches.
+    """
+    there = list(allowed)
+    if value not in there:
+        near = near_matches(str(value), there)
+        raise ValueError(f"{name} must be a known name, got {shown(value)}; {near}")
+    found: str = value
+    return found
+
+
+def known_names(name: str, value: Any, allowed: Iterable[str]) -> list[str]:
+    """A list of names that there are; a string is one name.
+
+    Raises:
+        ValueError: It is none.
+    """
+    there = list(allowed)
+    return [known_name(f"each of {name}", one, there) for one in words(name, value)]
 
 
 def choice(name: str, value: Any, allowed: type[Choice]) -> Choice:
