@@ -71,6 +71,28 @@ def test_too_few_gradients_are_said_once_and_no_row_is_without_a_reason(vjp, sai
     assert said in reason
 
 
+@pytest.mark.parametrize("framework", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["y"], "a dictionary with the keys 'y'"),
+        (["x", "y"], "a dictionary with the keys 'x', 'y'"),
+        ([], "an empty dictionary"),
+    ],
+)
+@pytest.mark.parametrize("own", ["x", "p['w']"])
+def test_a_dictionary_of_other_names_is_said_for_one_argument_too(framework, names, said, own):
+    x = {"numpy": np.array, "jax": jnp.array, "torch": torch.tensor}[framework]([0.5, 1.5])
+    if own == "x":
+        found = harness.check_gradient(lambda x: 2 * x, (x,), vjp=lambda g, x: dict.fromkeys(names, 2 * g))
+    else:
+        found = harness.check_gradient(
+            lambda p: 2 * p["w"], ({"w": x},), vjp=lambda g, p: dict.fromkeys(names, 2 * g)
+        )
+    assert found.verdict == "wrong"
+    assert str(found).splitlines()[1] == f"  the backward returns {said}; the arguments are {own}"
+
+
 @pytest.mark.parametrize("args", [(X, X), (0.5, 0.25)], ids=["arrays", "numbers"])
 def test_a_stack_of_gradients_is_one_for_each(args):
     found = harness.check_gradient(
