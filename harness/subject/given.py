@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -70,18 +71,20 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
-def integer(name: str, value: Any, least: int = 0) -> int:
-    """An integer of at least that size; NumPy's are such, True is none.
+def integer(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """An integer of at least that size, and at most the other; NumPy's are such, True is none.
 
     Raises:
         ValueError: It is none.
     """
     try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = least - 1
     if number < least:
-        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+        raise ValueError(f"{name} must be an integer >= {least}, got {_said(value)}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be an integer <= {most}, got {_said(value)}")
     return number
 
 
@@ -89,12 +92,24 @@ def number(name: str, value: Any, least: float = 0.0, above: bool = False) -> fl
     """A real number of at least that size, or above it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or no float holds it.
     """
-    real = hasattr(value, "__float__") and not isinstance(value, bool) and getattr(value, "shape", ()) == ()
-    if not real or not (float(value) > least if above else float(value) >= least):  # a NaN is neither
-        raise ValueError(f"{name} must be a number {'>' if above else '>='} {least:g}, got {value!r}")
-    return float(value)
+    real = hasattr(value, "__float__") and not isinstance(value, bool) and not np.iscomplexobj(value)
+    more = ""
+    try:
+        found = float(value) if real and getattr(value, "shape", ()) == () else math.nan
+    except ValueError:  # a NaN of Python's decimal numbers
+        found = math.nan
+    except OverflowError:
+        found, more = math.nan, ", which no float holds"
+    if not (found > least if above else found >= least):  # a NaN is neither
+        bound = f"{'>' if above else '>='} {least:g}"
+        raise ValueError(f"{name} must be a number {bound}, got {_said(value)}{more}")
+    return found
+
+
+def _said(value: Any) -> str:
+    return shown(value) if isinstance(value, int) else repr(value)
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import warnings
 from contextlib import nullcontext
+from decimal import Decimal
+from fractions import Fraction
 
 import jax.numpy as jnp
 import ml_dtypes
@@ -309,6 +311,12 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"order": 2, "mode": "forward"}, "order must be 1 with mode='forward', got 2: only reverse mode"),
     ({"residual_vjp": square_vjp}, "vjp and residual_vjp are both given; "),
     ({"samples": -1}, "samples must be an integer >= 0, got -1"),
+    ({"samples": -(10**5000)}, r"samples must be an integer >= 0, got -10\^5000"),
+    ({"bits_lost": 10**400}, r"bits_lost must be a number >= 0, got 10\^400, which no float holds"),
+    ({"seconds": 10**400}, r"seconds must be a number > 0, got 10\^400, which no float holds"),
+    ({"seconds": Fraction(10**400)}, "seconds must be a number > 0, got Fraction.*, which no float holds"),
+    ({"bits_lost": Decimal("sNaN")}, "bits_lost must be a number >= 0, got Decimal"),
+    ({"bits_lost": np.complex128(1)}, "bits_lost must be a number >= 0, got np.complex128"),
     ({"bits_lost": -1.0}, "bits_lost must be a number >= 0, got -1.0"),
     ({"bits_lost": float("nan")}, "bits_lost must be a number >= 0, got nan"),
     ({"f": 3}, "f must be a function, got 3"),
