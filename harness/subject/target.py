@@ -90,9 +90,9 @@ class Target:
         return [
             leaf
             for part, argument in zip(parts, self.arguments, strict=True)
-            for leaf in flatten(
-                own, argument.tree.ordered(part, not all(argument.active), "the direction")
-            )[0]
+            for leaf in flatten(own, argument.tree.ordered(part, not all(argument.active), "the direction"))[
+                0
+            ]
         ]
 
     def holding(self, place: int, at: int) -> Target:

@@ -121,7 +121,9 @@ def test_a_cotangent_that_is_not_finite_is_called_so(check, bad):
 
 def test_tangents_and_one_of_several_cotangents_that_are_not_finite_are_called_so():
     bad = np.array([1, np.nan, 1])
-    with pytest.raises(harness.Unsupported, match=r"the tangent must be finite, got nan in float64 at \(1,\)"):
+    with pytest.raises(
+        harness.Unsupported, match=r"the tangent must be finite, got nan in float64 at \(1,\)"
+    ):
         harness.exact_gradient(np.sin, (X,), tangents=bad, mode="forward")
     with pytest.raises(harness.Unsupported, match="cotangent 1 must be finite, got nan"):
         harness.exact_gradient(lambda x: (x, x * x), (X,), cotangent=(X, bad))
