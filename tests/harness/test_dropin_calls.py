@@ -229,3 +229,51 @@ def test_what_wraps_a_tensor_has_no_memory_to_be_put_back():
     zeros = torch._efficientzerotensor((2,), dtype=torch.float64)
     assert dropin.gradcheck(lambda x: x.exp() + zeros, (x,))
     assert x.grad is None
+
+
+ODD_CALLS = {
+    "args that are a number": ("check_grads", lambda f: (f, 3.0, 1)),
+    "no args": ("check_grads", lambda f: (f, None, 1)),
+    "no args of a pullback": ("check_vjp", lambda f: (f, lambda *x: jax.vjp(f, *x), None)),
+    "no args of a tangent": ("check_jvp", lambda f: (f, lambda x, t: jax.jvp(f, x, t), None)),
+    "an order that is text": ("check_grads", lambda f: (f, (1.5,), "2")),
+    "an order that is no integer": ("check_grads", lambda f: (f, (1.5,), 1.5)),
+    "order 0": ("check_grads", lambda f: (f, (1.5,), 0)),
+    "no modes": ("check_grads", lambda f: (f, (1.5,), 1, None)),
+}
+
+
+@pytest.mark.parametrize(("name", "call"), ODD_CALLS.values(), ids=ODD_CALLS)
+def test_of_what_jaxs_checks_are_given_the_original_says_first_what_it_thinks(name, call):
+    def told(check):
+        calls = []
+
+        def f(x):
+            calls.append(x)
+            return jnp.sin(x)
+
+        try:
+            check(*call(f))
+        except Exception as raised:
+            return type(raised), str(raised), len(calls)
+        return None, "", len(calls)
+
+    assert told(getattr(dropin, name)) == told(original(name))
+
+
+@pytest.mark.parametrize("order", [0, 1.5])
+def test_an_order_that_is_no_integer_asks_what_the_original_asks(order, settings):
+    settings.fallback = "error"
+
+    @jax.custom_jvp
+    def twice(x):
+        return 2 * x
+
+    twice.defjvp(lambda x, t: (twice(*x), 2.001 * t[0]))
+    with pytest.raises(AssertionError, match="wrong"):
+        dropin.check_grads(twice, (jnp.ones(2),), order, rtol=1.0)
+
+
+@pytest.mark.parametrize("switch", [None, "yes", 2])
+def test_torchs_switches_may_be_anything_that_is_true_or_not(switch):
+    assert dropin.gradcheck(torch.sin, (leaf(0.5),), check_forward_ad=switch)
