@@ -150,6 +150,32 @@ def switch(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def text(name: str, value: Any) -> str:
+    """A name that says something.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be a name, got {shown(value)}")
+    return value
+
+
+def shape(name: str, value: Any) -> tuple[int, ...]:
+    """The shape of an array; an integer is that of one axis.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        found = tuple(map(operator.index, value if isinstance(value, tuple | list) else (value,)))
+    except TypeError:
+        found = (-1,)
+    if min(found, default=0) < 0:
+        raise ValueError(f"{name} must be a tuple of integers >= 0, such as (3, 4), got {value!r}")
+    return found
+
+
 def words(name: str, value: Any) -> list[str]:
     """A list of names; a string is one name, and not its letters.
 
