@@ -1,7 +1,10 @@
 """check_gradient on gradients whose verdict is known, and its messages."""
 
+import math
+import pickle
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -12,6 +15,7 @@ import pytest
 import torch
 
 from harness.check import check_gradient
+from harness.result import Fixed
 from harness.verdicts import Verdict
 from oracles.exact.core import library
 
@@ -482,3 +486,25 @@ def test_where_the_function_has_no_value_nobody_is_told_that_the_slope_is_0(core
         found = check_gradient(f, args, order=order)
     assert found.verdict is Verdict.UNDECIDED
     assert "the function has no value here" in str(found)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"vjp": lambda g, x: 3 * g * x},
+        {"vjp": lambda g, x: None},
+        {"f": lambda x: np.unique(x), "vjp": lambda g, x: g},
+        {"f": lambda x: np.maximum(x, 0.5), "vjp": lambda g, x: g * (x > 0.5)},
+        {"bits_lost": 3},
+        {"samples": 2, "boundary": ["zeros"]},
+    ],
+    ids=["right", "wrong", "none", "without a rule", "at a kink", "a budget", "points"],
+)
+def test_a_pickled_result_equals_itself(asked):
+    found = checked(**asked)
+    again = pickle.loads(pickle.dumps(replace(found, allowed=Fixed(math.nan))))
+    assert again == replace(found, allowed=Fixed(math.nan))
+    assert hash(again) == hash(replace(found, allowed=Fixed(math.nan)))
+    assert again != replace(again, parts=again.parts * 2)
+    assert again != checked(lambda g, x: 5 * g * x)
