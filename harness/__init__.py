@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from harness.networks import assert_network as assert_network
     from harness.networks import check_network as check_network
     from harness.page.library import MissingLibrary as MissingLibrary
+    from harness.registering import register_rule as register_rule
     from harness.result import GradientError as GradientError
     from harness.result import Result as Result
     from harness.runs.journal import read_records as read_records
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from harness.runs.runner import run as run
     from harness.runs.workers import Workers as Workers
     from harness.selection import Untrusted as Untrusted
-    from oracles.exact.program.registered import register_rule as register_rule
 
 _MODULES = {
     "harness.accepted": "Known UpstreamWarning",
@@ -51,6 +51,7 @@ _MODULES = {
     "harness.layers": "assert_layer check_layer",
     "harness.networks": "assert_network check_network",
     "harness.page.library": "MissingLibrary",
+    "harness.registering": "register_rule",
     "harness.result": "GradientError Result",
     "harness.runs.journal": "read_records",
     "harness.runs.record": "Cell Record",
@@ -58,7 +59,6 @@ _MODULES = {
     "harness.runs.runner": "plan run",
     "harness.runs.workers": "Workers",
     "harness.selection": "Untrusted",
-    "oracles.exact.program.registered": "register_rule",
 }
 HOME = Path(__file__).parents[1] / "gradproof" / "home.py"
 _HOMES = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -93,7 +93,7 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
     """What a user accepts of one function at arguments of these dtypes.
 
     Args:
-        value: A `Known`, several of them, or the path of a TOML file of `[[known]]` entries.
+        value: A `Known`, a list of them, or the path of a TOML file of `[[known]]` entries.
         function: The name of the function.
         dtypes: Of the differentiated arguments.
 
@@ -108,11 +108,12 @@ def known_findings(value: Any, function: str, dtypes: Sequence[str]) -> tuple[Kn
             for e, one in _read(Path(value))
             if e.function == function and (not e.dtype or e.dtype in dtypes)
         )
-    found = (value,) if isinstance(value, Known) else tuple(value) if isinstance(value, list | tuple) else ()
-    if not found or not all(isinstance(one, Known) for one in found):
-        raise ValueError(
-            f"known must be a gradproof.Known, a list of them or the path of a file, got {shown(value)}"
-        )
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for one in found:
+        if not isinstance(one, Known):
+            raise ValueError(
+                f"known must be a gradproof.Known, a list of them or the path of a file, got {shown(one)}"
+            )
     return found
 
 

@@ -31,6 +31,7 @@ from oracles.exact_oracle import BITS
 from oracles.frameworks.framework import Name, differentiating
 
 QUICK_DIGITS = 18  # for half of 128 bits
+MOST_BITS, MOST_DIGITS = 2**30, 10**8  # of which memory holds a few numbers
 
 __all__ = ["Enclosure", "ExactError", "Undecided", "Unsupported", "exact_gradient", "exact_value"]
 
@@ -219,13 +220,13 @@ def _precision(bits: int, digits: int | None) -> tuple[int, bool]:
     """The bits to start at, of which at least half are proven, and whether the fast core's may do."""
     if digits is None:
         return bits, False
-    wanted = math.ceil(2 * given.integer("digits", digits, 1) * math.log2(10))
+    wanted = math.ceil(2 * given.integer("digits", digits, 1, MOST_DIGITS) * math.log2(10))
     return max(bits, wanted), digits <= QUICK_DIGITS
 
 
 def _limits(max_bits: int, seconds: float, bits: int) -> Limits:
     """How far the precision may grow from the given one."""
-    given.integer("bits, the starting precision,", bits, 32)
+    given.integer("bits, the starting precision,", bits, 32, MOST_BITS)
     return Limits(
         given.integer("max_bits", max_bits, 32),
         given.number("seconds", seconds, above=True),

@@ -21,9 +21,12 @@ from harness.result import Result
 from harness.subject import given
 from harness.subject.derivative import Array, Derivative
 from harness.subject.layers import Layer
+from harness.subject.moving import has_numbers
+from harness.subject.refused import refuse_infinite_of_object
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import Tested, under_test
+from harness.subject.variants import OfArrays
 from harness.verdicts import Verdict
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
@@ -145,7 +148,7 @@ def judged(
     own: Any,
     thing: Any,
     args: Sequence[Any],
-    argnums: Sequence[int] | None,
+    argnums: Sequence[int],
     meant: Callable[..., Any] | None,
     cotangent: Any,
     asked: Asked,
@@ -166,6 +169,10 @@ def judged(
     try:
         if own.refused:
             raise Unsupported(own.refused)
+        names = (*function.argument_names, *("t" for _ in more))
+        refuse_infinite_of_object(
+            names, (*args, *more), argnums, lambda: own.is_loss and not has_numbers(own.forward(*args))
+        )
         target = target_of(function, args, {}, argnums, "numpy")
         if own.is_loss and cotangent is None:
             cotangent = [np.ones(shape) for shape in target.results.shapes]
@@ -178,7 +185,7 @@ def judged(
         beside = points(target, asked.boundary, asked.samples, asked.seed) if others else ()
         own.steps = Probe.REUSED in asked.probes
         written = under_test(target, Derivative(), own.backward)
-        tested = replace(written, graph=own.reused, reuses=True, rule=own.rule)
+        tested = replace(written, graph=OfArrays(own.reused, target.flat).graph, reuses=True, rule=own.rule)
         found = answers(question, tested, target, result, beside)
         if asked.search:
             found = _searched(own, thing, question, tested, target, found, asked, door, more, told)

@@ -39,6 +39,13 @@ class Fixed:
         """The budget."""
         return self.bits
 
+    def __eq__(self, other: object) -> bool:
+        """As it is written, where NaN, which stands for none, is NaN."""
+        return isinstance(other, Fixed) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
 
 class GradientError(AssertionError):
     """A gradient that is not right. The text says which element, by how much, and why.

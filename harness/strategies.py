@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as numbers
 
 from harness.inputs.corpus import CORPUS
 from harness.inputs.points import at
+from harness.subject import given
 from harness.subject.derivative import Array
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import FLOATS
@@ -51,32 +52,40 @@ def elements(dtype: str = "float64", boundary: bool = True) -> st.SearchStrategy
         boundary: Whether boundary values occur; the others are of size 8 at the most.
 
     Raises:
-        ValueError: There is no such dtype.
+        ValueError: There is no such dtype, or boundary is neither True nor False.
     """
     _refuse_other(dtype)
+    given.switch("boundary", boundary)
     digits = 2.0 ** -min(format_of(dtype).digits, 8)
     ordinary = st.integers(int(-LARGEST / digits), int(LARGEST / digits)).map(lambda k: k * digits)
     return st.one_of(ordinary, st.sampled_from(boundary_values(dtype))) if boundary else ordinary
 
 
-@st.composite
 def arrays(
-    draw: st.DrawFn, shape: Shape | None = None, dtype: str = "float64", boundary: bool = True
-) -> Array:
+    shape: Shape | None = None, dtype: str = "float64", boundary: bool = True
+) -> st.SearchStrategy[Array]:
     """Arrays to differentiate at: boundary values, ties, and layouts that are not contiguous.
 
     Args:
-        draw: Hypothesis gives it; leave it out.
         shape: A shape, or a strategy of shapes; up to three axes of up to five elements if not given.
         dtype: float64, float32, float16 or bfloat16.
         boundary: Whether boundary values, ties and odd layouts occur.
 
     Raises:
-        ValueError: There is no such dtype.
+        ValueError: There is no such dtype, the shape is none, or boundary is neither True nor False.
     """
     _refuse_other(dtype)
-    sizes = numbers.array_shapes(max_dims=3, max_side=5) if shape is None else shape
-    size: tuple[int, ...] = draw(sizes) if isinstance(sizes, st.SearchStrategy) else sizes
+    given.switch("boundary", boundary)
+    if shape is None:
+        shape = numbers.array_shapes(max_dims=3, max_side=5)
+    elif not isinstance(shape, st.SearchStrategy):
+        shape = given.shape("shape", shape)
+    return _arrays(shape, dtype, boundary)
+
+
+@st.composite
+def _arrays(draw: st.DrawFn, shape: Shape, dtype: str, boundary: bool) -> Array:
+    size = given.shape("shape", draw(shape) if isinstance(shape, st.SearchStrategy) else shape)
     few = draw(st.booleans()) if boundary else False
     values = elements(dtype, boundary)
     pool = st.sampled_from(draw(st.lists(values, min_size=1, max_size=2))) if few else values
@@ -87,19 +96,22 @@ def arrays(
     return draw(st.sampled_from(layouts))(array) if boundary else array
 
 
-@st.composite
-def cotangents(draw: st.DrawFn, shape: tuple[int, ...], dtype: str = "float64") -> Array:
+def cotangents(shape: tuple[int, ...], dtype: str = "float64") -> st.SearchStrategy[Array]:
     """Cotangents of a shape: of both signs and never constant, since softmax has no gradient along ones.
 
     Args:
-        draw: Hypothesis gives it; leave it out.
         shape: Of the result.
         dtype: float64, float32, float16 or bfloat16.
 
     Raises:
-        ValueError: There is no such dtype.
+        ValueError: There is no such dtype, or the shape is none.
     """
     _refuse_other(dtype)
+    return _cotangents(given.shape("shape", shape), dtype)
+
+
+@st.composite
+def _cotangents(draw: st.DrawFn, shape: tuple[int, ...], dtype: str) -> Array:
     size = int(np.prod(shape))
     drawn = draw(st.lists(st.integers(1, 200), min_size=size, max_size=size))
     signs = draw(st.lists(st.sampled_from([-1, 1]), min_size=size, max_size=size))
@@ -115,7 +127,7 @@ def _refuse_other(dtype: str) -> None:
     Raises:
         ValueError: It is one.
     """
-    if dtype not in FLOATS:
+    if dtype not in sorted(FLOATS):
         raise ValueError(f"dtype must be one of {', '.join(sorted(FLOATS))}, got {dtype!r}")
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from harness.inputs.corpus import CORPUS, alternate
+from harness.subject import given
 from harness.subject.derivative import Array, Arrays, Floating, signed
+from oracles.exact.program.words import shown
 
 Draw = Callable[[np.random.Generator, Floating, tuple[int, ...]], Array]
 Sign = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -39,6 +41,9 @@ class InputMaker:
         shape: What `make` is given: that of the first argument, where the others follow from it.
         boundary: Whether it looks for trouble (zeros, ties, saturation, layout), and is no ordinary draw.
         heavy: Whether it takes seconds; then it is asked in the first dtype alone.
+
+    Raises:
+        ValueError: One of these is not what it must be.
     """
 
     name: str
@@ -46,6 +51,11 @@ class InputMaker:
     shape: tuple[int, ...]
     boundary: bool = False
     heavy: bool = False
+
+    def __post_init__(self) -> None:
+        given.text("InputMaker.name", self.name)
+        given.function("InputMaker.make", self.make)
+        object.__setattr__(self, "shape", given.shape("InputMaker.shape", self.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,9 @@ class Case:
         inputs: The ordinary and the boundary inputs; the first is the one whose times the report shows.
         source: Where the function comes from.
         nondifferentiable: Where it has no derivative, in words ("" if nowhere).
+
+    Raises:
+        ValueError: One of these is not what it must be.
     """
 
     name: str
@@ -72,6 +85,23 @@ class Case:
     inputs: tuple[InputMaker, ...]
     source: str
     nondifferentiable: str = ""
+
+    def __post_init__(self) -> None:
+        given.text("Case.name", self.name)
+        given.function("Case.function", self.function)
+        if self.vjp is not None:
+            given.function("Case.vjp", self.vjp)
+        _several("Case.arguments", self.arguments, str, 'names, such as ("x",)')
+        _several("Case.argnums", self.argnums, int, "numbers of arguments, such as (0,)")
+        _several("Case.inputs", self.inputs, InputMaker, "InputMaker")
+        count, names = len(self.arguments), [maker.name for maker in self.inputs]
+        for k in self.argnums:
+            if not 0 <= k < count or self.argnums.count(k) > 1:
+                raise ValueError(
+                    f"Case.argnums must be among 0 to {count - 1}, each once, got {self.argnums}"
+                )
+        if len({*names}) < len(names):
+            raise ValueError(f"Case.inputs must have names of their own, got {', '.join(names)}")
 
     @property
     def differentiated(self) -> tuple[str, ...]:
@@ -101,6 +131,19 @@ class Case:
         args = maker.make(rng, kind, maker.shape)
         value = np.asarray(self.function(*args))
         return args, signed(rng, value.dtype if value.dtype.kind == "f" else kind, value.shape)
+
+
+def _several(name: str, value: Any, kind: type, words: str) -> None:
+    """Refuse what is no tuple of these.
+
+    Raises:
+        ValueError: It is none, or it is empty.
+    """
+    if not isinstance(value, tuple) or not value:
+        raise ValueError(f"{name} must be a tuple of {words}, got {'()' if value == () else shown(value)}")
+    for one in value:
+        if not isinstance(one, kind):
+            raise ValueError(f"{name} must be a tuple of {words}, got {shown(one)} in it")
 
 
 def ordinary(rng: np.random.Generator, dtype: Floating, shape: tuple[int, ...]) -> Array:

@@ -2,10 +2,10 @@
 
 `from harness.dropin import gradcheck` instead of `from torch.autograd import gradcheck`, and `check_grads`
 instead of `jax.test_util`'s. What is `wrong` or `miscomputed` raises as the original does; what is
-`imprecise` warns. The original's other checks (undefined and zero gradients, batches, nondeterminism, dtypes)
-still run. What a probe alone finds warns: no test called the gradient so. What the original rejects passes
-only where it is proven right, and the function does not move with what it holds constant. Where nothing can
-be proven the original decides, and the check says so. `settings` change that.
+`imprecise` warns. The original's other checks (undefined and zero gradients, batches, a backward that gives
+other numbers, dtypes) still run. What a probe alone finds warns: no test called the gradient so. What the
+original rejects passes only where it is proven right, and the function does not move with what it holds
+constant. Where nothing can be proven the original decides, and the check says so. `settings` change that.
 """
 
 from harness.dropin.configuration import GradientWarning, settings

@@ -61,14 +61,22 @@ def check_grads(
     """
     original_one = partial(original("check_grads"), f, args, order, modes)
     given = {"atol": atol, "rtol": rtol, "eps": eps}
-    named = (modes,) if isinstance(modes, str) else tuple(modes)
-    steps = [STEPS[m] for m in STEPS if m in named]
-    if "lin" in named or order > MAX_ORDER or not steps:
+    mixtures = _mixtures(order, modes)
+    if not mixtures:
         with calling_originals():
             return original_one(**given)  # type: ignore[no-any-return]
-    mixtures = [mixture for n in range(1, order + 1) for mixture in product(steps, repeat=n)]
-    questions = [_asked(f, args, mixture) for mixture in mixtures]
-    return _decided("check_grads", (f,), args, questions, original_one, given)
+    return _decided("check_grads", (f,), args, partial(_asked, f, args, mixtures), original_one, given)
+
+
+def _mixtures(order: Any, modes: Any) -> list[tuple[Any, ...]]:
+    """The mixtures of modes that the original asks; none where it is asked alone, or these are none."""
+    with suppress(TypeError):
+        named = (modes,) if isinstance(modes, str) else tuple(modes)
+        steps = [STEPS[m] for m in STEPS if m in named]
+        if "lin" not in named and not order > MAX_ORDER:
+            orders = [n for n in range(1, MAX_ORDER + 1) if n == 1 or order > n - 1]  # 1.5 is 2, and 0 is 1
+            return [mixture for n in orders for mixture in product(steps, repeat=n)]
+    return []
 
 
 def check_vjp(
@@ -98,7 +106,8 @@ def check_vjp(
     from oracles.frameworks.in_jax import with_reverse_rule
 
     ruled, given = with_reverse_rule(f, f_vjp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_vjp", (f, f_vjp), args, [_asked(ruled, args)], original_one, given)
+    asked = partial(_asked, ruled, args, [(REVERSE,)])
+    return _decided("check_vjp", (f, f_vjp), args, asked, original_one, given)
 
 
 def check_jvp(
@@ -128,7 +137,8 @@ def check_jvp(
     from oracles.frameworks.in_jax import with_forward_rule
 
     ruled, given = with_forward_rule(f, f_jvp), {"atol": atol, "rtol": rtol, "eps": eps}
-    return _decided("check_jvp", (f, f_jvp), args, [_asked(ruled, args, (FORWARD,))], original_one, given)
+    asked = partial(_asked, ruled, args, [(FORWARD,)])
+    return _decided("check_jvp", (f, f_jvp), args, asked, original_one, given)
 
 
 @dataclass(frozen=True)
@@ -176,24 +186,28 @@ def _confirmed(ask: Callable[[], Result]) -> Result:
     return as_differences_see(found) if is_right else found
 
 
-def _asked(f: Function, args: Sequence[Any], steps: tuple[Any, ...] = (REVERSE,)) -> Asked:
+def _asked(f: Function, args: Sequence[Any], mixtures: Sequence[tuple[Any, ...]]) -> list[Asked]:
+    """The questions of a function, one for each mixture of steps."""
     from oracles.frameworks.jax_directions import with_floats_as_arrays
 
-    def ask(given: Sequence[Any] = args, **others: Any) -> Result:
+    def ask(steps: tuple[Any, ...], given: Sequence[Any] = args, **others: Any) -> Result:
         return check_gradient(
             f, tuple(given), seed=settings.seed, framework="jax", mode=steps,
             probes=probes_of(steps), upstream="fail", **others,
         )  # fmt: skip
 
     moved = with_floats_as_arrays(args)
-    return Asked(ask, steps, None if moved is None else partial(ask, moved))
+    return [
+        Asked(partial(ask, steps), steps, None if moved is None else partial(ask, steps, moved))
+        for steps in mixtures
+    ]
 
 
 def _decided(
     name: str,
     functions: Sequence[Function],
     args: Sequence[Any],
-    asked: Sequence[Asked],
+    questions_of: Callable[[], list[Asked]],
     original_one: Function,
     given: dict[str, Any],
 ) -> None:
@@ -214,6 +228,7 @@ def _decided(
                 loose = outcome(partial(original_one, **given | LOOSE))
             if not loose.passed:
                 theirs.again()
+        asked = questions_of()  # which reads the arguments: the original has seen them
         questions = [
             (one.mode, ask) for one in asked for ask in ([one.whole] if theirs.passed else one.confirmed())
         ]

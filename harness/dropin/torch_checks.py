@@ -64,7 +64,7 @@ def gradcheck(
         "check_forward_ad": check_forward_ad,
         "check_backward_ad": check_backward_ad,
     }
-    modes = [REVERSE] * check_backward_ad + [FORWARD] * check_forward_ad
+    modes = [REVERSE] * bool(check_backward_ad) + [FORWARD] * bool(check_forward_ad)
     return _decided("gradcheck", func, (inputs,), modes, given, options)
 
 
@@ -106,7 +106,8 @@ def gradgradcheck(
         "check_fwd_over_rev": check_fwd_over_rev,
         "check_rev_over_rev": check_rev_over_rev,
     }
-    modes = [(REVERSE, REVERSE)] * check_rev_over_rev + [(REVERSE, FORWARD)] * check_fwd_over_rev
+    modes = [(REVERSE, REVERSE)] * bool(check_rev_over_rev)
+    modes += [(REVERSE, FORWARD)] * bool(check_fwd_over_rev)
     return _decided("gradgradcheck", func, (inputs, grad_outputs), modes, given, options)
 
 

@@ -82,6 +82,13 @@ class Judgement:
     more: tuple[Element, ...] = ()
     guilty: Origin | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """As it is written, where NaN is NaN: a copy from another process is the same."""
+        return isinstance(other, Judgement) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
     @property
     def true_digits(self) -> str:
         """The true value at the worst element, to twenty digits; "" where nothing was compared."""

@@ -170,8 +170,11 @@ def _device(native: Native) -> str:
 
 def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> list[Misfit]:
     """Why a result is no gradient: a number of parts, a None, a shape or a dtype."""
+    names = [name for name, _ in expected]
+    if named := _other_names(gradients, names):
+        return [Misfit("", named)]
     if len(gradients) != len(expected):
-        return [Misfit("", _miscounted(gradients, [name for name, _ in expected]))]
+        return [Misfit("", _miscounted(len(gradients), names))]
     found = []
     for got, (name, argument) in zip(gradients, expected, strict=True):
         if got is None:
@@ -187,17 +190,20 @@ def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> li
     return found
 
 
-def _miscounted(gradients: Gradients, names: Sequence[str]) -> str:
+def _other_names(gradients: Gradients, names: Sequence[str]) -> str:
+    """Which names a dictionary has that is no gradient, in words; "" where there is none."""
+    items = (got.item() for got in gradients if got is not None and got.dtype == object and not got.shape)
+    found = next((item for item in items if isinstance(item, dict)), None)
+    if found is None:
+        return ""
+    keys = f"a dictionary with the keys {', '.join(map(repr, found))}" if found else "an empty dictionary"
+    return f"the backward returns {keys}; the arguments are {', '.join(names)}"
+
+
+def _miscounted(count: int, names: Sequence[str]) -> str:
     """That there are too few gradients or too many, and what to return."""
-    (only, *others) = gradients or (None,)
-    found = only.item() if only is not None and not others and only.dtype == object and not only.shape else 0
-    if isinstance(found, dict):
-        keys = ", ".join(map(repr, found))
-        return f"the backward returns a dictionary with the keys {keys}; the arguments are {', '.join(names)}"
     each = f"one for {'each of ' if len(names) > 1 else ''}{', '.join(names)}"
-    return (
-        f"{many(len(gradients), 'gradient')} for {many(len(names), 'differentiated argument')}: return {each}"
-    )
+    return f"{many(count, 'gradient')} for {many(len(names), 'differentiated argument')}: return {each}"
 
 
 def _aliases(gradients: Sequence[Array | None], given: Sequence[Array], names: Sequence[str]) -> list[str]:

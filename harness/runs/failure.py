@@ -12,7 +12,7 @@ from harness.cases import catalogue
 from harness.proof.evidence import budget
 from harness.proof.judge import worst_element
 from harness.runs.record import Cell, Record
-from harness.runs.runner import oracles, plan
+from harness.runs.runner import DTYPES, oracles, plan
 from harness.verdicts import RIGHT, Outcome, Verdict
 
 
@@ -68,7 +68,7 @@ def reproducer(records: Sequence[Record]) -> str:
 def _needs_full(record: Record) -> bool:
     """Whether the default run leaves this row out."""
     oracle = oracles().get(record.oracle)
-    if oracle is None or record.case not in catalogue():
+    if oracle is None or record.case not in catalogue() or record.dtype not in DTYPES:
         return False
     return bool(oracle.slow) or record.cell not in _asked(
         record.case, record.oracle, record.dtype, record.seed

@@ -18,6 +18,7 @@ from harness.runs.record import Cell, Record, Row, from_json, to_json
 from harness.runs.writing import writing
 from harness.selection import Scope, Untrusted, UsageError
 from harness.verdicts import Outcome
+from oracles.exact.program.words import shown
 
 PACKAGES = ("reference", "oracles", "harness")
 
@@ -164,7 +165,7 @@ def read_lines(path: Path) -> Iterator[Record]:
             yield record
 
 
-def read_records(path: Path) -> Iterator[Record]:
+def read_records(path: str | os.PathLike[str]) -> Iterator[Record]:
     """The records of a run's file, each row once.
 
     A run writes a row when it is compared, and again when it has been timed; the later line stands.
@@ -175,7 +176,11 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         OSError: It cannot be read.
         Untrusted: A line is not a record, or two lines of one row differ in more than their times.
+        ValueError: It is no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(f"path must be the path of a file, got {shown(path)}")
+    path = Path(path)
     latest: dict[Cell, Record] = {}
     for record in read_lines(path):
         earlier = latest.get(record.cell)

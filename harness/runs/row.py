@@ -25,12 +25,13 @@ from harness.runs.known import KnownDefect
 from harness.runs.raised import raised_line
 from harness.runs.record import Cell, Record, Row, whereabouts
 from harness.runs.timing import Thunk, paired, yardstick
+from harness.subject import given
 from harness.subject.derivative import Array
 from harness.subject.tested import Programs, home_of
 from harness.verdicts import RIGHT, Outcome, Verdict
 from oracles import Gradient, NumpyOracle, Oracle, Subject
 from oracles.exact.program.errors import Undecided, Unsupported
-from oracles.exact.program.program import Origin
+from oracles.exact.program.program import FLOATS, Origin
 from oracles.exact_oracle import ExactOracle
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import framework
@@ -50,7 +51,11 @@ def examine(case: Case, oracle: Oracle, cell: Cell, known: Mapping[Row, KnownDef
             `oracles.NumpyOracle()`, the case's own gradient by hand.
         cell: The input, the dtype and the seed.
         known: Defects that are known, by row; none if not given.
+
+    Raises:
+        ValueError: The cell's dtype is none that can be asked.
     """
+    given.known_name("cell.dtype", cell.dtype, sorted(FLOATS))
     try:
         missing = oracle.unavailable()
         if missing:

@@ -21,8 +21,10 @@ from harness.runs.record import Cell, Record, Row
 from harness.runs.row import EXACT, REFERENCE, examine, first_call_s, is_timed, times
 from harness.runs.workers import HERE, Workers, spread
 from harness.selection import TIMEOUT_S, Scope, listed, matching
+from harness.subject import given
 from harness.verdicts import Outcome
 from oracles import FiniteDifferenceOracle, JaxOracle, Oracle, TorchOracle
+from oracles.exact.program.words import shown
 
 DTYPES = ("float64", "float32")
 FRAMEWORKS = ("jax", "jax-jit", "torch", "torch-compile")  # in which the document's cases are written
@@ -39,15 +41,15 @@ def oracles() -> dict[str, Oracle]:
 
 
 def plan(
-    cases: Iterable[str],
-    oracle_names: Sequence[str],
-    dtypes: Sequence[str] = DTYPES,
+    cases: str | Iterable[str],
+    oracle_names: str | Iterable[str],
+    dtypes: str | Iterable[str] = DTYPES,
     seed: int = 0,
     boundary: bool = True,
     full: bool = False,
-    inputs: Sequence[str] = ("*",),
+    inputs: str | Iterable[str] = ("*",),
 ) -> list[Cell]:
-    """The cells of a selection; `boundary=False` leaves the boundary inputs out.
+    """The cells of a selection; `boundary=False` leaves the boundary inputs out. A string is one name.
 
     Those of one case and dtype stand together, since they share what is proven and compiled, and the cases
     with a heavy input come first, so that many processes end together.
@@ -65,11 +67,19 @@ def plan(
         inputs: Names of inputs, or patterns of them (`*`, `?`).
 
     Raises:
-        KeyError: There is no such case, or no such oracle.
+        ValueError: There is no such case, oracle or dtype, no input matches, or the seed is no integer >= 0.
     """
+    cases = given.known_names("cases", cases, catalogue())
+    oracle_names = given.known_names("oracle_names", oracle_names, oracles())
+    dtypes, seed = given.known_names("dtypes", dtypes, DTYPES), given.integer("seed", seed)
+    patterns = given.words("inputs", inputs)
+    makers = [maker for name in cases for maker in catalogue()[name].inputs]
+    if makers:
+        there = dict.fromkeys(maker.name for maker in makers if boundary or not maker.boundary)
+        patterns = matching(patterns, list(there), "input")
     cells = []
     for name in sorted(cases, key=lambda case: not any(maker.heavy for maker in catalogue()[case].inputs)):
-        makers = _asked(catalogue()[name].inputs, boundary, inputs)
+        makers = _asked(catalogue()[name].inputs, boundary, patterns)
         usual = Counter(m.shape for m in catalogue()[name].inputs).most_common(1)[0][0]
         for dtype, maker, oracle in itertools.product(dtypes, makers, oracle_names):
             asked = oracles()[oracle]
@@ -91,13 +101,9 @@ def _is_unwritten(oracle: Oracle, case: str) -> bool:
     return bool(oracle.unavailable() or oracle.unsupported(catalogue()[case]))
 
 
-def _asked(makers: Sequence[InputMaker], boundary: bool, inputs: Sequence[str]) -> list[InputMaker]:
+def _asked(makers: Sequence[InputMaker], boundary: bool, names: Collection[str]) -> list[InputMaker]:
     """The inputs that are asked for, by kind and by name."""
-    return [
-        maker
-        for maker in makers
-        if (boundary or not maker.boundary) and any(fnmatchcase(maker.name, p) for p in inputs)
-    ]
+    return [maker for maker in makers if (boundary or not maker.boundary) and maker.name in names]
 
 
 def chosen_oracles(scope: Scope) -> list[str]:
@@ -128,11 +134,8 @@ def cells_of(scope: Scope, seed: int, names: Sequence[str] | None = None, full: 
         NothingSelected: A pattern matches nothing.
     """
     cases = matching(scope.case, list(catalogue()))
-    makers = [maker for name in cases for maker in catalogue()[name].inputs]
-    there = dict.fromkeys(maker.name for maker in makers if not (scope.quick and maker.boundary))
-    inputs = matching(scope.input, list(there), "input")
     chosen = chosen_oracles(scope) if names is None else names
-    return plan(cases, chosen, chosen_dtypes(scope), seed, not scope.quick, full, inputs)
+    return plan(cases, chosen, chosen_dtypes(scope), seed, not scope.quick, full, scope.input)
 
 
 def gated_cells(scope: Scope, seed: int, rows: Iterable[Row]) -> list[Cell]:
@@ -187,7 +190,38 @@ def run(
         full: Whether slow oracles run, and all inputs are timed.
         timeout_s: The most that the cells of one case and dtype, or one that failed alone, may take.
         compared: Records of an earlier run that lack only their times.
+
+    Raises:
+        ValueError: What is given is no list of cells, or a cell or a dtype is not what it must be.
     """
+    if not isinstance(cells, Iterable):
+        raise ValueError(f"cells must be a list of Cell, as plan gives them, got {shown(cells)}")
+    dtypes = given.known_names("timed", timed, DTYPES)
+    return _records(map(_known, cells), workers, dtypes, full, timeout_s, compared)
+
+
+def _known(cell: Any) -> Cell:
+    """A cell of the catalogue.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(cell, Cell):
+        raise ValueError(f"cells must be a list of Cell, as plan gives them, got {shown(cell)}")
+    given.known_name("a cell's case", cell.case, catalogue())
+    given.known_name("a cell's oracle", cell.oracle, oracles())
+    given.known_name("a cell's dtype", cell.dtype, DTYPES)
+    return cell
+
+
+def _records(
+    cells: Iterable[Cell],
+    workers: Workers,
+    timed: Collection[str],
+    full: bool,
+    timeout_s: float,
+    compared: Iterable[Record],
+) -> Iterator[Record]:
     untimed = [record for record in compared if to_be_timed(record, full)]
     if not workers.are_others:
         for record in itertools.chain(untimed, (run_cell(cell, full) for cell in cells)):

@@ -35,9 +35,9 @@ class Workers:
         Raises:
             UsageError: A number or an address is none, or what talks to a scheduler is not installed.
         """
-        if self.jobs < 0:
-            raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {self.jobs}")
-        if self.scheduler and not self.scheduler.startswith(("tcp://", "tls://")):
+        if not isinstance(self.jobs, int) or self.jobs < 0:
+            raise UsageError(f"--jobs must be an integer >= 0 (0 runs in this process), got {self.jobs!r}")
+        if self.scheduler != "" and not str(self.scheduler).startswith(("tcp://", "tls://")):
             raise UsageError(
                 f"--scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got {self.scheduler!r}"
             )

@@ -255,6 +255,8 @@ def leaves_of(part: Any, tree: Tree) -> list[Any]:
         if leaves and {*other.names} <= {*tree.names}:  # some keys: the others have none
             known = dict(zip(other.names, leaves, strict=True))
             return list(map(known.get, tree.names))
+        if isinstance(part, dict):
+            return [part]
         return [str(part)] if len(leaves) == len(tree.names) else leaves
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracles.exact.program.derive import jvp, vjp
+from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.indices import first_true
 from oracles.exact.program.program import FLOATS, Program, Var
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Derived, flatten
@@ -204,6 +206,7 @@ def contracted(
 
     Raises:
         ShapeError: The given ones have other shapes.
+        Unsupported: One is not finite.
     """
     if given is None and [v.shape for v in outputs] == [()]:
         return [np.ones((), dtype_named(outputs[0].dtype, arrays))]
@@ -220,6 +223,7 @@ def along(
 
     Raises:
         ShapeError: The given ones have other shapes.
+        Unsupported: One is not finite.
     """
     if given is None:
         return [signed(rng, a.dtype, a.shape) for a in active]
@@ -240,11 +244,15 @@ def _fitting(
         raise ShapeError(
             f"the {what}s must have shapes {[s for s, _ in wanted]}, got {[a.shape for a in found]}"
         )
-    return (
-        found
-        if exactly
-        else [a.astype(dtype, copy=False) for a, (_, dtype) in zip(found, wanted, strict=True)]
-    )
+    if not exactly:
+        with np.errstate(over="ignore"):
+            found = [a.astype(dtype, copy=False) for a, (_, dtype) in zip(found, wanted, strict=True)]
+    for k, array in enumerate(found):
+        if not (finite := np.isfinite(array)).all():
+            at = first_true(~finite)
+            which = f"the {what}" if len(found) == 1 else f"{what} {k}"
+            raise Unsupported(f"{which} must be finite, got {array[at]} in {array.dtype} at {at}")
+    return found
 
 
 def dtype_named(name: str, arrays: Sequence[Array]) -> np.dtype[Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ParamSpec, TypeVar
 
@@ -70,18 +71,20 @@ def known_keywords(function: Callable[P, R]) -> Callable[P, R]:
     return called
 
 
-def integer(name: str, value: Any, least: int = 0) -> int:
-    """An integer of at least that size; NumPy's are such, True is none.
+def integer(name: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """An integer of at least that size, and at most the other; NumPy's are such, True is none.
 
     Raises:
         ValueError: It is none.
     """
     try:
-        number = -1 if isinstance(value, bool) else operator.index(value)
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = least - 1
     if number < least:
-        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+        raise ValueError(f"{name} must be an integer >= {least}, got {_said(value)}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be an integer <= {most}, got {_said(value)}")
     return number
 
 
@@ -89,12 +92,24 @@ def number(name: str, value: Any, least: float = 0.0, above: bool = False) -> fl
     """A real number of at least that size, or above it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or no float holds it.
     """
-    real = hasattr(value, "__float__") and not isinstance(value, bool) and getattr(value, "shape", ()) == ()
-    if not real or not (float(value) > least if above else float(value) >= least):  # a NaN is neither
-        raise ValueError(f"{name} must be a number {'>' if above else '>='} {least:g}, got {value!r}")
-    return float(value)
+    real = hasattr(value, "__float__") and not isinstance(value, bool) and not np.iscomplexobj(value)
+    more = ""
+    try:
+        found = float(value) if real and getattr(value, "shape", ()) == () else math.nan
+    except ValueError:  # a NaN of Python's decimal numbers
+        found = math.nan
+    except OverflowError:
+        found, more = math.nan, ", which no float holds"
+    if not (found > least if above else found >= least):  # a NaN is neither
+        bound = f"{'>' if above else '>='} {least:g}"
+        raise ValueError(f"{name} must be a number {bound}, got {_said(value)}{more}")
+    return found
+
+
+def _said(value: Any) -> str:
+    return shown(value) if isinstance(value, int) else repr(value)
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
@@ -133,6 +148,69 @@ def switch(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def text(name: str, value: Any) -> str:
+    """A name that says something.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be a name, got {shown(value)}")
+    return value
+
+
+def shape(name: str, value: Any) -> tuple[int, ...]:
+    """The shape of an array; an integer is that of one axis.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        found = tuple(map(operator.index, value if isinstance(value, tuple | list) else (value,)))
+    except TypeError:
+        found = (-1,)
+    if min(found, default=0) < 0:
+        raise ValueError(f"{name} must be a tuple of integers >= 0, such as (3, 4), got {value!r}")
+    return found
+
+
+def words(name: str, value: Any) -> list[str]:
+    """A list of names; a string is one name, and not its letters.
+
+    Raises:
+        ValueError: It is no list, or holds what is no string.
+    """
+    found = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    for one in found:
+        if not isinstance(one, str):
+            raise ValueError(f"{name} must be a list of names, got {shown(one)}")
+    return found
+
+
+def known_name(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """A name that there is.
+
+    Raises:
+        ValueError: There is none such; the message has near matches.
+    """
+    there = list(allowed)
+    if value not in there:
+        near = near_matches(str(value), there)
+        raise ValueError(f"{name} must be a known name, got {shown(value)}; {near}")
+    found: str = value
+    return found
+
+
+def known_names(name: str, value: Any, allowed: Iterable[str]) -> list[str]:
+    """A list of names that there are; a string is one name.
+
+    Raises:
+        ValueError: It is none.
+    """
+    there = list(allowed)
+    return [known_name(f"each of {name}", one, there) for one in words(name, value)]
 
 
 def choice(name: str, value: Any, allowed: type[Choice]) -> Choice:

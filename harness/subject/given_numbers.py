@@ -101,7 +101,11 @@ def with_given_numbers(
         if number.is_zero and _is_integer(number.leaf):
             notes.append(f"{number.name} is an integer, so a constant: the 0 given for it is not compared")
             continue
-        moved = _moved(args, number, target.framework.name)
+        try:
+            moved = _moved(args, number, target.framework.name)
+        except OverflowError:  # an integer that no float holds
+            notes.append(_told(number, False))
+            continue
         other = _alike(found, moved, chosen if inside else sorted([*chosen, number.place]), again)
         notes.append(_told(number, other is not None))
         found, args = (other, moved) if other else (found, args)

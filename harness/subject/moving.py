@@ -135,14 +135,28 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def unmoving(function: Callable[..., Any], parameters: Sequence[Array]) -> list[int]:
-    """Which parameters move no result, here or where all have other numbers."""
-    still = [k for k, parameter in enumerate(parameters) if parameter.size]
+    """Which parameters move no result, here or where all have other numbers.
+
+    None do where no result has a finite number: it is NaN whatever they are, and nothing is known of them.
+    """
+    still, is_known = [k for k, parameter in enumerate(parameters) if parameter.size], False
     for base in (list(parameters), list(map(moved, parameters))):
         if still:
             first = _given(function, base)
+            is_known |= has_numbers(first)
             others = ([*base[:k], moved(moved(base[k])), *base[k + 1 :]] for k in still)
             still = [k for k, own in zip(still, others, strict=True) if is_same(first, _given(function, own))]
-    return still
+    return still if is_known else []
+
+
+def has_numbers(result: Any) -> bool:
+    """Whether a result has a finite number, or has no elements at all."""
+    if isinstance(result, dict):
+        result = list(result.values())
+    if isinstance(result, tuple | list):
+        return any(map(has_numbers, result))
+    array = np.asarray(result)
+    return array.dtype.kind in "biufc" and (not array.size or bool(np.isfinite(array).any()))
 
 
 def _given(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:

@@ -36,7 +36,7 @@ from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.trees import flatten
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.words import kind_of, shown
 
 METHODS = ("loss", "gradient")
 
@@ -67,13 +67,15 @@ class Network:
         if isinstance(net, type):
             raise ValueError(f"net must be an object, got the class {net.__name__}: pass {net.__name__}(...)")
         missing = [f"{name}(x, t)" for name in METHODS if not callable(getattr(net, name, None))]
-        if not isinstance(getattr(net, "params", None), dict) or not net.params:
-            missing.append("params")
+        missing += [] if hasattr(net, "params") else ["params"]
         if missing:
             raise ValueError(
                 "net must have loss(x, t), gradient(x, t), which returns a dictionary, and params, a "
                 f"dictionary with the same keys, got {kind_of(net)} without {' and '.join(missing)}"
             )
+        if not isinstance(net.params, dict) or not net.params:
+            got = "an empty dictionary" if isinstance(net.params, dict) else shown(net.params)
+            raise ValueError(f"params must be a dictionary of floating arrays, with their names, got {got}")
         self.net, self.target, self.options, self.seed = net, t, options, seed
         self.names = list(net.params)
         self.notes: dict[str, None] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,14 +85,34 @@ def refuse_infinite(names: Sequence[str], arrays: Sequence[Array]) -> None:
         Unsupported: An array holds NaN or an infinite number.
     """
     for name, array in zip(names, arrays, strict=True):
-        if array.dtype.name in FLOATS and not (finite := np.isfinite(array)).all():
-            at = first_true(~finite)
-            number = float(array[at])
-            what = "missing data" if np.isnan(number) else "a mask"
-            raise Unsupported(
-                f"{place_of(name, at)} must be finite to have a derivative, got {number}: "
-                f"leave {what} out of argnums="
-            )
+        if told := _infinite(name, array):
+            what = "missing data" if told.endswith("nan") else "a mask"
+            raise Unsupported(f"{told}: leave {what} out of argnums=")
+
+
+def refuse_infinite_of_object(
+    names: Sequence[str], args: Sequence[Any], moving: Collection[int], is_lost: Callable[[], bool]
+) -> None:
+    """Likewise in what a layer or a network is given, which knows no argnums.
+
+    What is not differentiated (not `moving`) may hold missing data, but where the loss `is_lost` with it.
+
+    Raises:
+        Unsupported: An array holds NaN or an infinite number.
+    """
+    for k, (name, arg) in enumerate(zip(names, args, strict=True)):
+        if not isinstance(arg, np.ndarray | np.generic | float):  # a target may be anything
+            continue
+        if (told := _infinite(name, np.asarray(arg))) and (k in moving or is_lost()):
+            raise Unsupported(f"{told}: pass finite numbers")
+
+
+def _infinite(name: str, array: Array) -> str:
+    """The first element that is not finite, in words; "" if there is none."""
+    if array.dtype.name not in FLOATS or (finite := np.isfinite(array)).all():
+        return ""
+    at = first_true(~finite)
+    return f"{place_of(name, at)} must be finite to have a derivative, got {float(array[at])}"
 
 
 def lacks_numbers(own: Framework, leaf: Any) -> bool:

@@ -82,14 +82,17 @@ class Target:
             return None
         if of_results:
             tree = self.results.tree
-            return flatten(own, tree.ordered(given, partly=bool(self.results.fixed)))[0]
+            told = tree.ordered(given, bool(self.results.fixed), "the cotangent")
+            return flatten(own, told)[0]
         parts = list(given) if isinstance(given, list | tuple) else [given]
         if len(parts) != len(self.arguments):
             return given
         return [
             leaf
             for part, argument in zip(parts, self.arguments, strict=True)
-            for leaf in flatten(own, argument.tree.ordered(part, partly=not all(argument.active)))[0]
+            for leaf in flatten(own, argument.tree.ordered(part, not all(argument.active), "the direction"))[
+                0
+            ]
         ]
 
     def holding(self, place: int, at: int) -> Target:

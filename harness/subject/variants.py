@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.subject.derivative import Function, OfDerivative
-from oracles.exact.program.trees import Derived
+from oracles.exact.program.trees import Derived, Flat
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,22 @@ class AfterForward(Derived):
     def origins(self) -> tuple[Any, ...]:
         """Whose graph it is."""
         return (getattr(self.graph, "__self__", self.graph),)
+
+
+@dataclass(frozen=True)
+class OfArrays(Derived):
+    """What runs a function of arguments, for the arrays in these; what else they are stays."""
+
+    of_arguments: Function
+    flat: Flat
+
+    def graph(self, *arrays: Any) -> Function:
+        """Run it, and give what it gives."""
+        args, _ = self.flat.arguments(*arrays)
+        found: Function = self.of_arguments(*args)
+        return found
+
+    @property
+    def origins(self) -> tuple[Any, ...]:
+        """What runs, and the function of these arrays."""
+        return (getattr(self.of_arguments, "__self__", self.of_arguments), self.flat)

@@ -1,7 +1,12 @@
 """check_gradient on gradients whose verdict is known, and its messages."""
 
+import math
+import pickle
 import warnings
 from contextlib import nullcontext
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 
 import jax.numpy as jnp
 import ml_dtypes
@@ -10,6 +15,7 @@ import pytest
 import torch
 
 from harness.check import check_gradient
+from harness.result import Fixed
 from harness.verdicts import Verdict
 from oracles.exact.core import library
 
@@ -309,6 +315,12 @@ def test_a_point_outside_the_domain_is_undecided_with_the_reason():
     ({"order": 2, "mode": "forward"}, "order must be 1 with mode='forward', got 2: only reverse mode"),
     ({"residual_vjp": square_vjp}, "vjp and residual_vjp are both given; "),
     ({"samples": -1}, "samples must be an integer >= 0, got -1"),
+    ({"samples": -(10**5000)}, r"samples must be an integer >= 0, got -10\^5000"),
+    ({"bits_lost": 10**400}, r"bits_lost must be a number >= 0, got 10\^400, which no float holds"),
+    ({"seconds": 10**400}, r"seconds must be a number > 0, got 10\^400, which no float holds"),
+    ({"seconds": Fraction(10**400)}, "seconds must be a number > 0, got Fraction.*, which no float holds"),
+    ({"bits_lost": Decimal("sNaN")}, "bits_lost must be a number >= 0, got Decimal"),
+    ({"bits_lost": np.complex128(1)}, "bits_lost must be a number >= 0, got np.complex128"),
     ({"bits_lost": -1.0}, "bits_lost must be a number >= 0, got -1.0"),
     ({"bits_lost": float("nan")}, "bits_lost must be a number >= 0, got nan"),
     ({"f": 3}, "f must be a function, got 3"),
@@ -474,3 +486,25 @@ def test_where_the_function_has_no_value_nobody_is_told_that_the_slope_is_0(core
         found = check_gradient(f, args, order=order)
     assert found.verdict is Verdict.UNDECIDED
     assert "the function has no value here" in str(found)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"vjp": lambda g, x: 3 * g * x},
+        {"vjp": lambda g, x: None},
+        {"f": lambda x: np.unique(x), "vjp": lambda g, x: g},
+        {"f": lambda x: np.maximum(x, 0.5), "vjp": lambda g, x: g * (x > 0.5)},
+        {"bits_lost": 3},
+        {"samples": 2, "boundary": ["zeros"]},
+    ],
+    ids=["right", "wrong", "none", "without a rule", "at a kink", "a budget", "points"],
+)
+def test_a_pickled_result_equals_itself(asked):
+    found = checked(**asked)
+    again = pickle.loads(pickle.dumps(replace(found, allowed=Fixed(math.nan))))
+    assert again == replace(found, allowed=Fixed(math.nan))
+    assert hash(again) == hash(replace(found, allowed=Fixed(math.nan)))
+    assert again != replace(again, parts=again.parts * 2)
+    assert again != checked(lambda g, x: 5 * g * x)

@@ -95,7 +95,9 @@ def test_cotangents_tangents_and_specifications_are_told_by_their_keys():
 
 
 def test_a_cotangent_with_other_keys_is_refused():
-    with pytest.raises(ValueError, match=r"\['t'\], \['v'\] is given where \['u'\], \['t'\] is wanted"):
+    with pytest.raises(
+        ValueError, match=r"the cotangent must be \['u'\], \['t'\], got \['t'\], \['v'\]: name"
+    ):
         exact_gradient(
             lambda x: {"u": x**2, "t": np.sin(x)}, (np.ones(2),), cotangent={"t": np.ones(2), "v": np.ones(2)}
         )

@@ -1,5 +1,6 @@
 """A suite observes the same under the drop-ins: calls, their arguments, and what they leave."""
 
+import importlib
 import warnings
 from collections import Counter, OrderedDict, deque
 from unittest.mock import Mock
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch.testing._internal.logging_tensor import LoggingTensor
 
-from harness import dropin
+from harness import check_gradient, dropin
 from harness.dropin.originals import original
 from tests.harness.originals import leaf, own_settings
 
@@ -229,3 +230,88 @@ def test_what_wraps_a_tensor_has_no_memory_to_be_put_back():
     zeros = torch._efficientzerotensor((2,), dtype=torch.float64)
     assert dropin.gradcheck(lambda x: x.exp() + zeros, (x,))
     assert x.grad is None
+
+
+ODD_CALLS = {
+    "args that are a number": ("check_grads", lambda f: (f, 3.0, 1)),
+    "no args": ("check_grads", lambda f: (f, None, 1)),
+    "no args of a pullback": ("check_vjp", lambda f: (f, lambda *x: jax.vjp(f, *x), None)),
+    "no args of a tangent": ("check_jvp", lambda f: (f, lambda x, t: jax.jvp(f, x, t), None)),
+    "an order that is text": ("check_grads", lambda f: (f, (1.5,), "2")),
+    "an order that is no integer": ("check_grads", lambda f: (f, (1.5,), 1.5)),
+    "order 0": ("check_grads", lambda f: (f, (1.5,), 0)),
+    "no modes": ("check_grads", lambda f: (f, (1.5,), 1, None)),
+}
+
+
+@pytest.mark.parametrize(("name", "call"), ODD_CALLS.values(), ids=ODD_CALLS)
+def test_of_what_jaxs_checks_are_given_the_original_says_first_what_it_thinks(name, call):
+    def told(check):
+        calls = []
+
+        def f(x):
+            calls.append(x)
+            return jnp.sin(x)
+
+        try:
+            check(*call(f))
+        except Exception as raised:
+            return type(raised), str(raised), len(calls)
+        return None, "", len(calls)
+
+    assert told(getattr(dropin, name)) == told(original(name))
+
+
+@pytest.mark.parametrize("order", [0, 1.5])
+def test_an_order_that_is_no_integer_asks_what_the_original_asks(order, settings):
+    settings.fallback = "error"
+
+    @jax.custom_jvp
+    def twice(x):
+        return 2 * x
+
+    twice.defjvp(lambda x, t: (twice(*x), 2.001 * t[0]))
+    with pytest.raises(AssertionError, match="wrong"):
+        dropin.check_grads(twice, (jnp.ones(2),), order, rtol=1.0)
+
+
+@pytest.mark.parametrize("switch", [None, "yes", 2])
+def test_torchs_switches_may_be_anything_that_is_true_or_not(switch):
+    assert dropin.gradcheck(torch.sin, (leaf(0.5),), check_forward_ad=switch)
+
+
+def test_a_function_that_draws_anew_passes_and_a_backward_that_does_so_fails():
+    """As docs/checking.md says: torch's differences of the first are noise."""
+
+    class Noisy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 2 * g + 1e-9 * torch.rand(())
+
+    def drawing(x):
+        return x * torch.rand(())
+
+    error = importlib.import_module("torch.autograd.gradcheck").GradcheckError
+    with pytest.raises(error):
+        original("gradcheck")(drawing, (leaf(0.5),))
+    assert dropin.gradcheck(drawing, (leaf(0.5),))
+    with pytest.raises(error, match="not reentrant"):
+        dropin.gradcheck(Noisy.apply, (leaf(0.5),))
+
+
+@pytest.mark.parametrize(("shape", "other"), [((3, 4), (1, 3, 4)), ((1, 4), (4,))])
+def test_a_pullback_with_an_axis_more_or_less_passes_as_in_jax(shape, other):
+    """As docs/checking.md says."""
+    x = jnp.ones(shape)
+
+    def vjp(x):
+        return jnp.sin(x), lambda g: ((g * jnp.cos(x)).reshape(other),)
+
+    for check in (original("check_vjp"), dropin.check_vjp):
+        check(jnp.sin, vjp, (x,))
+    found = check_gradient(jnp.sin, (x,), vjp=lambda g, x: vjp(x)[1](g)[0])
+    assert found.verdict == "wrong"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import time
 
 import jax
 import jax.numpy as jnp
@@ -262,3 +263,24 @@ def test_where_a_hundred_bits_do_not_prove_the_digits_more_are_taken():
 def test_digits_that_are_no_number_of_digits(digits):
     with pytest.raises(ValueError, match=r"digits must be an integer >= 1, got "):
         exact_gradient(np.sin, (X,), digits=digits)
+
+
+@pytest.mark.parametrize("asked", [{"digits": 10**6}, {"digits": 10**7}, {"bits": 10**8}], ids=str)
+@pytest.mark.parametrize("door", [exact_gradient, exact_value])
+def test_digits_that_are_more_work_than_the_seconds_are_not_begun(door, asked):
+    begun = time.monotonic()
+    with pytest.raises(harness.Undecided, match=r"out of work at equation 0 of .*; raise seconds=\)"):
+        door(np.sin, (X,), seconds=0.5, **asked)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"digits": 10**400}, r"digits must be an integer <= 100000000, got 10\^400"),
+        ({"bits": 10**400}, r"bits, the starting precision, must be an integer <= 1073741824, got 10\^400"),
+    ],
+)
+def test_digits_that_no_memory_holds_are_refused(asked, said):
+    with pytest.raises(ValueError, match=said):
+        exact_gradient(np.sin, (X,), **asked)

@@ -300,3 +300,9 @@ def test_other_lists_are_no_gradient_of_an_array(given):
 def test_of_a_list_or_tuple_of_numbers_it_is_one_of_either_kind(start, kind, factor):
     found = check_gradient(rosenbrock, (start,), grad=lambda x: kind(jac(x, factor)))
     assert (found.passed, arguments(found)) == (factor == 2, ["x[0]", "x[1]"])
+
+
+def test_an_integer_that_no_float_holds_is_said_not_to_be_compared():
+    found = check_gradient(lambda x, n: x / 2 if n else x, (X, 10**400), vjp=lambda g, x, n: (g / 2, 1.0))
+    assert found.passed, str(found)
+    assert any("the gradient given for n is not compared" in note for note in found.notes)

@@ -163,3 +163,75 @@ def test_states_that_cannot_be_reached_yet_have_no_part(step, factor):
 
     found = gradproof.check_gradient(likelihood, (x,), grad=posterior)
     assert (found.passed, found.verdict in {"wrong", "miscomputed"}) == (factor == 1.0, factor != 1.0), found
+
+
+class Regression:
+    """A network of one product; `fills` puts 0 in the place of missing data."""
+
+    def __init__(self, fills=False):
+        self.params = {"W": np.arange(6.0).reshape(3, 2), "b": np.zeros(2)}
+        self.fills = fills
+
+    def off(self, x, t):
+        self.x = np.nan_to_num(x) if self.fills else x
+        return self.x @ self.params["W"] + self.params["b"] - t
+
+    def loss(self, x, t):
+        return np.sum(self.off(x, t) ** 2)
+
+    def gradient(self, x, t):
+        off = self.off(x, t)
+        return {"W": 2 * self.x.T @ off, "b": 2 * off.sum(0)}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("place", ["x", "t", "W"])
+def test_a_network_at_numbers_that_are_not_finite_is_told_which(bad, place):
+    net, given = Regression(), {"x": np.ones((4, 3)), "t": np.ones((4, 2))}
+    {**given, **net.params}[place][1, 0] = bad
+    found = gradproof.check_network(net, given["x"], given["t"])
+    said = f"{place}[1, 0] must be finite to have a derivative, got {bad}: pass finite numbers"
+    assert (found.verdict, found.diagnosis) == ("unsupported", said)
+
+
+def test_missing_data_that_a_network_fills_is_no_obstacle():
+    x = np.ones((4, 3))
+    x[1, 0] = np.nan
+    gradproof.assert_network(Regression(fills=True), x, np.ones((4, 2)))
+
+
+class Product:
+    """A layer whose parameter only multiplies x."""
+
+    def __init__(self):
+        self.W = np.ones((2, 2))
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        return dout @ self.W.T
+
+
+class Loss:
+    """A loss layer without parameters."""
+
+    def forward(self, x, t):
+        self.off = x - t
+        return np.sum(self.off**2)
+
+    def backward(self, dout=1):
+        return 2 * self.off * dout
+
+
+def test_a_layer_whose_parameters_multiply_missing_data_is_told_of_those_alone():
+    found = gradproof.check_layer(Product(), np.array([[np.nan, 1.0]]))
+    said = "x[0, 0] must be finite to have a derivative, got nan: pass finite numbers"
+    assert (found.verdict, found.diagnosis) == ("unsupported", said)
+
+
+def test_a_loss_whose_target_is_not_finite_is_told_so():
+    found = gradproof.check_layer(Loss(), np.ones((1, 2)), np.array([[np.nan, 1.0]]))
+    assert found.diagnosis.startswith("t[0, 0] must be finite to have a derivative, got nan")

@@ -71,6 +71,70 @@ def test_too_few_gradients_are_said_once_and_no_row_is_without_a_reason(vjp, sai
     assert said in reason
 
 
+@pytest.mark.parametrize("framework", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["y"], "a dictionary with the keys 'y'"),
+        (["x", "y"], "a dictionary with the keys 'x', 'y'"),
+        ([], "an empty dictionary"),
+    ],
+)
+@pytest.mark.parametrize("own", ["x", "p['w']"])
+def test_a_dictionary_of_other_names_is_said_for_one_argument_too(framework, names, said, own):
+    x = {"numpy": np.array, "jax": jnp.array, "torch": torch.tensor}[framework]([0.5, 1.5])
+    if own == "x":
+        found = harness.check_gradient(lambda x: 2 * x, (x,), vjp=lambda g, x: dict.fromkeys(names, 2 * g))
+    else:
+        found = harness.check_gradient(
+            lambda p: 2 * p["w"], ({"w": x},), vjp=lambda g, p: dict.fromkeys(names, 2 * g)
+        )
+    assert found.verdict == "wrong"
+    assert str(found).splitlines()[1] == f"  the backward returns {said}; the arguments are {own}"
+
+
+class Square:
+    def forward(self, x):
+        self.x = x
+        return x * x
+
+    def backward(self, dout):
+        return 2 * self.x * dout
+
+
+ALONG = {
+    "NumPy": lambda g: harness.check_gradient(np.sin, (X,), vjp=lambda g, x: g * np.cos(x), cotangent=g),
+    "JAX": lambda g: harness.check_gradient(jnp.sin, (J,), cotangent=g),
+    "torch": lambda g: harness.check_gradient(torch.sin, (T,), cotangent=g),
+    "a layer": lambda g: harness.check_layer(Square(), X, cotangent=g),
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("check", ALONG.values(), ids=ALONG)
+def test_a_cotangent_that_is_not_finite_is_called_so(check, bad):
+    found = check(np.array([1, bad, 1]))
+    assert found.verdict == "unsupported"
+    assert found.diagnosis.startswith(f"the cotangent must be finite, got {bad} in float")
+    assert found.diagnosis.endswith(" at (1,)")
+
+
+def test_tangents_and_one_of_several_cotangents_that_are_not_finite_are_called_so():
+    bad = np.array([1, np.nan, 1])
+    with pytest.raises(
+        harness.Unsupported, match=r"the tangent must be finite, got nan in float64 at \(1,\)"
+    ):
+        harness.exact_gradient(np.sin, (X,), tangents=bad, mode="forward")
+    with pytest.raises(harness.Unsupported, match="cotangent 1 must be finite, got nan"):
+        harness.exact_gradient(lambda x: (x, x * x), (X,), cotangent=(X, bad))
+
+
+@pytest.mark.parametrize("check", ALONG.values(), ids=ALONG)
+def test_a_cotangent_that_is_a_dictionary_is_called_so(check):
+    with pytest.raises(ValueError, match=r"the cotangent must be an array, got a dictionary of \['a'\]"):
+        check({"a": 1.0})
+
+
 @pytest.mark.parametrize("args", [(X, X), (0.5, 0.25)], ids=["arrays", "numbers"])
 def test_a_stack_of_gradients_is_one_for_each(args):
     found = harness.check_gradient(

@@ -317,6 +317,12 @@ class NoParams:
     gradient = loss
 
 
+def with_params(params):
+    net = MultiLayerNet()
+    net.params = params
+    return net
+
+
 class OfIntegers(MultiLayerNet):
     def __init__(self):
         super().__init__()
@@ -328,6 +334,9 @@ class OfIntegers(MultiLayerNet):
     [
         (3.0, r"net must have .*, got a float without loss\(x, t\) and gradient\(x, t\) and params"),
         (NoParams(), "got a NoParams without params"),
+        (with_params({}), "params must be a dictionary of floating arrays, .*, got an empty dictionary"),
+        (with_params([X]), "params must be a dictionary of floating arrays, with their names, got a list"),
+        (with_params(None), "params must be a dictionary of floating arrays, with their names, got None"),
         (MultiLayerNet, r"net must be an object, got the class MultiLayerNet: pass MultiLayerNet\(...\)"),
         (OfIntegers(), r"params\['b1'\] must be an array of bfloat16, .*, got int64"),
         (

@@ -195,6 +195,26 @@ def test_what_has_no_rule_to_give_says_what_has(operation, definition, said):
         register_rule(operation, definition)
 
 
+@pytest.mark.parametrize(
+    "operation",
+    [
+        np.tanh, np.add, np.isnan, np.sum, np.linalg.solve, np.concatenate, np.where, np.shape,
+        scipy.special.erf, jax.lax.tanh_p, jax.lax.dot_general_p, torch.ops.aten.tanh,
+        torch.ops.aten.mul, torch.ops.aten.mul_, torch.ops.aten.linear, torch.ops.aten.add.Tensor,
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_operation_that_has_a_rule_keeps_it(operation):
+    with pytest.raises(ValueError, match=r"operation must be one without a rule, got .*, which has one: "):
+        register_rule(operation, lambda x: 0 * x)
+
+
+def test_what_is_said_of_a_function_of_scipy_in_python_comes_before_its_rule():
+    register_rule(scipy.special.log_softmax, lambda x: 1.0 * x)
+    found = check_gradient(scipy.special.log_softmax, (X,), vjp=lambda g, x: g)
+    assert found.verdict is Verdict.UNDECIDED, "it is said to be another function"
+
+
 def test_a_rule_is_given_once():
     register_rule(np.unique, lambda x: x)
     with pytest.raises(ValueError, match="is registered already; a rule is given once"):

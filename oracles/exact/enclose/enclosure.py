@@ -54,9 +54,10 @@ class Enclosure:
         """One element by itself, as an enclosure of no axes.
 
         Raises:
-            IndexError: There is no such element.
+            IndexError: There is no such element, or the index names several.
         """
-        found = self.pairs[index] if self.pairs else filled([self.balls[index]], ())
+        place = self._place(index)
+        found = self.pairs[place] if self.pairs else filled([self.balls[place]], ())
         return Enclosure(found, self.bits)
 
     def ball(self, index: Index = ()) -> arb:
@@ -65,13 +66,20 @@ class Enclosure:
         Raises:
             IndexError: There is no such element, or the index names several.
         """
+        place = self._place(index)
+        return self.pairs.ball(place) if self.pairs else self.balls[place]
+
+    def _place(self, index: Index) -> tuple[int, ...]:
         at = index if isinstance(index, tuple) else (index,)
         if len(at) != (axes := len(self.shape)):
             raise IndexError(
                 f"the enclosure has shape {self.shape}: say which element by an index of length {axes}; "
                 f"that of {index!r} is {len(at)}"
             )
-        return self.pairs.ball(index) if self.pairs else self.balls[index]
+        for one in at:
+            if not isinstance(one, int | np.integer) or isinstance(one, bool):
+                raise IndexError(f"an index must be integers, which name one element, got {one!r}")
+        return at
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -148,13 +156,18 @@ class Enclosure:
         """The element at `index` in decimal, with as many digits as are proven, at most n.
 
         Both ends of the ball round to what is given, so every digit is right. A ball that is too wide for one
-        digit gives "?"; ask for more `bits`.
+        digit gives "?"; ask for more `bits`. n is an integer of 1 or more; what the bits hold if not given.
 
         Raises:
             IndexError: There is no such element, or the index names several.
+            ValueError: n is no such integer.
         """
         ball = self.ball(index)
-        most = n or max(1, math.floor(self.bits * math.log10(2)))
+        if n is None:
+            n = max(1, math.floor(self.bits * math.log10(2)))
+        elif not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"n must be an integer >= 1, got {n!r}: it is the most digits to give")
+        most = n if ball.is_exact() else min(n, _most_digits(ball))
         with precision(2 * self.bits + 64):
             for count in range(most, 0, -1):
                 low, high = (_decimal(end, count) for end in (ball.lower(), ball.upper()))
@@ -163,10 +176,11 @@ class Enclosure:
         return "?"
 
     def shown(self, index: Index = (), n: int = 12) -> str:
-        """The element by its proven digits, or, at a kink or where it is wide, by its ends.
+        """The element by its proven digits, at most n, or, at a kink or where it is wide, by its ends.
 
         Raises:
             IndexError: There is no such element, or the index names several.
+            ValueError: n is no integer of 1 or more.
         """
         text = self.digits(index, n)
         ball = self.ball(index)
@@ -236,6 +250,11 @@ def _shown(ball: arb) -> str:
     if ball.rel_accuracy_bits() > 8 or not ball.is_finite():
         return str(ball.str(12))
     return f"{_decimal(ball.lower(), 4)} to {_decimal(ball.upper(), 4)}"
+
+
+def _most_digits(ball: arb) -> int:
+    """More digits than these two ends never share; two for how the accuracy is rounded."""
+    return max(1, math.ceil(ball.rel_accuracy_bits() * math.log10(2)) + 2)
 
 
 def _up(radius: arb) -> float:

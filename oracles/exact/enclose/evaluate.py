@@ -21,6 +21,7 @@ from oracles.exact.program.primitives.truths import Open
 from oracles.exact.program.program import Array, Equation, Program, Series, Var
 
 RATE = 3e7  # additions of balls that stand for a second
+LONG = 2**16  # bits, from which on a function of one number is as many times as much work again
 QUICK = 16  # times as many in the fast core, at the least: without wide vectors, too
 WRITING = 10_000  # as many as writing an equation of the fast core's plan takes
 MOVES = (permute_, reshape_)  # what may come before a product of matrices
@@ -75,7 +76,7 @@ class Work:
 
 def _factor(bits: int) -> float:
     """How much more work numbers of so many bits are."""
-    return max(1.0, bits / 512)
+    return max(1.0, bits / 512) * max(1.0, bits / LONG)
 
 
 def evaluate(

@@ -66,6 +66,7 @@ def refine(
     while True:
         poles = None if _finite(before) else Poles(limits.bits)
         others: list[Array] = []
+        exhausted = False
         try:
             with KINKS.collected() as kinks, LOST.collected() as lost:
                 found = evaluate(whole, inputs, now, work, poles, not active)
@@ -99,7 +100,7 @@ def refine(
             if beside and not isinstance(undecided, Exhausted):
                 whole, beside = program, 0  # it may be they that are not decided
                 continue
-            results, problem = None, str(undecided)
+            results, problem, exhausted = None, str(undecided), isinstance(undecided, Exhausted)
         if after and (problem or not _may_be_zeros(results)):
             now, after = after, 0
             continue
@@ -113,8 +114,8 @@ def refine(
             problem += f"; the point is on a kink, a tie or the edge of a branch: {kinks[0]}"
         if poles and poles.are_all and not _finite(results):
             raise Pole(f"{problem} (at {now} bits; more would not help)")
-        if 2 * now > limits.bits or not work.affords(program, 2 * now):
-            reached = "max_bits" if 2 * now > limits.bits else "seconds"
+        if exhausted or 2 * now > limits.bits or not work.affords(program, 2 * now):
+            reached = "max_bits" if 2 * now > limits.bits and not exhausted else "seconds"
             advice = f"; raise {reached}=" if reached in limits.raised_by else ""
             raise Undecided(f"{problem} (at {now} bits{advice})")
         leaps = not after and not kinks and now == first and _may_be_zeros(results)

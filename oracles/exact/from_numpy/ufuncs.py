@@ -49,16 +49,16 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
         if found is not None:
             return found
     name = ufunc.__name__
-    own = definition_of("numpy", ufunc) if _rule(ufunc) is None and name not in PREDICATES else None
+    own = definition_of("numpy", ufunc) if rule_of(ufunc) is None and name not in PREDICATES else None
     if own is not None and method == "__call__":
         return own(*inputs, **kwargs)
-    if getattr(np, name, None) is not ufunc and _rule(ufunc) is None:
+    if getattr(np, name, None) is not ufunc and rule_of(ufunc) is None:
         if name.endswith(" (vectorized)"):
             raise opaque(f"np.frompyfunc of {name.split()[0]} has no rule: write np.vectorize instead")
         return _unknown(ufunc, method, f"the compiled function {_owner(ufunc)}{name}", inputs, kwargs)
     tape = first_tape((inputs, kwargs))
     tape.calls(name)
-    if _rule(ufunc) is None and name not in PREDICATES:
+    if rule_of(ufunc) is None and name not in PREDICATES:
         raise no_rule(f"np.{name}")
     if method not in METHODS:
         raise no_rule(f"np.{name}.{method}")
@@ -119,7 +119,7 @@ def _call(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str
     if kwargs.get("dtype") is not None:
         loop = (np.dtype(kwargs["dtype"]),) * ufunc.nin
     of_complex = any(dtype.kind == "c" for dtype in loop)
-    rule = COMPLEX_UFUNCS.get(name) if of_complex else _rule(ufunc)
+    rule = COMPLEX_UFUNCS.get(name) if of_complex else rule_of(ufunc)
     if rule is None:
         raise no_rule(f"np.{name} of complex numbers")
     recorded = rule(*(_operand(tape, x, dtype) for x, dtype in zip(inputs, loop, strict=True)))
@@ -223,7 +223,7 @@ def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: di
 def _one_by_one(ufunc: np.ufunc, x: TracedArray, axis: int, method: str) -> Iterator[Any]:
     """What a function of two numbers makes of the first elements along an axis, of one more each time."""
     count = np.shape(x)[axis]
-    if ufunc.nin != 2 or ufunc.nout != 1 or _rule(ufunc) is None or not 0 < count <= MOST_STEPS:
+    if ufunc.nin != 2 or ufunc.nout != 1 or rule_of(ufunc) is None or not 0 < count <= MOST_STEPS:
         raise no_rule(f"np.{ufunc.__name__}.{method}")
     parts = (np.take(x, k, axis) for k in range(count))
     found = next(parts)
@@ -290,7 +290,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _rule(ufunc: np.ufunc) -> Rule | None:
+def rule_of(ufunc: np.ufunc) -> Rule | None:
     """The rule of a function of NumPy or SciPy, None if it has none or is another one of the same name."""
     if getattr(np, ufunc.__name__, None) is ufunc:
         return UFUNCS.get(ufunc.__name__)

@@ -6,32 +6,13 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from oracles.exact.program.words import kind_of
-
 Definition = Callable[..., Any]
 _definitions: dict[tuple[str, Any], Definition] = {}
 
 
-def register_rule(operation: Any, definition: Definition) -> None:
-    """Say what an operation without a rule computes, so that gradients through it can be proven.
-
-    Args:
-        operation: A function or ufunc of NumPy or SciPy; a primitive of JAX; or an operator of torch, such as
-            `torch.ops.mylib.fused` or what `torch.library.custom_op` has made. (One whose Python code is of
-            torch's operators, or of NumPy's, needs no rule.)
-        definition: The same function of the same arguments, written in the same framework with operations
-            that have rules. It is taken for what the operation *is*: its derivative is the operation's, and
-            its rounding the bound on the operation's.
-
-    Raises:
-        ValueError: The operation is none of these, or is registered already.
-    """
-    key = _key(operation)
-    if not callable(definition):
-        raise ValueError(f"definition is {kind_of(definition)}; it is a function")
-    if key in _definitions:
-        raise ValueError(f"{key[1]} is registered already; a rule is given once")
-    _definitions[key] = definition
+def register(framework: str, operation: Any, definition: Definition) -> None:
+    """Keep what an operation computes; `framework` and `operation` as `key_of` has them."""
+    _definitions[framework, operation] = definition
 
 
 def definition_of(framework: str, operation: Any) -> Definition | None:
@@ -50,7 +31,12 @@ def registered_functions() -> tuple[Any, ...]:
     )
 
 
-def _key(operation: Any) -> tuple[str, Any]:
+def key_of(operation: Any) -> tuple[str, Any]:
+    """The framework of an operation, and what it is told by there: itself, or its name.
+
+    Raises:
+        ValueError: It is no operation that can have a rule.
+    """
     home = type(operation).__module__
     if home.startswith("torch"):
         overload = getattr(operation, "_opoverload", operation)  # of a custom_op

@@ -48,10 +48,10 @@ class Tree:
             return jax.tree.unflatten(self.spec, list(leaves))
         return _filled(self.spec, iter(leaves))
 
-    def ordered(self, value: Any, partly: bool = False) -> Any:
+    def ordered(self, value: Any, partly: bool = False, called: str = "it") -> Any:
         """A value of this shape with the entries of its dictionaries in the order of the tree's.
 
-        `partly`: some entries may lack.
+        `partly`: some entries may lack. `called`: what an error calls it.
 
         Raises:
             ValueError: It has dictionaries, and another shape: other keys, say.
@@ -62,13 +62,11 @@ class Tree:
         if self.is_like(found):
             return value
         if _has_dictionary(value) and not partly:
-            raise ValueError(f"{_shown(value)} is given where {self.shown} is wanted; name the same keys")
+            if not any(self.names):
+                raise ValueError(f"{called} must be an array, got a dictionary of {_shown(value)}")
+            own = ", ".join(self.names)
+            raise ValueError(f"{called} must be {own}, got {_shown(value)}: name the same keys")
         return value
-
-    @property
-    def shown(self) -> str:
-        """Its leaves by their names, as an error shows them."""
-        return ", ".join(self.names) if any(self.names) else "an array"
 
 
 def flatten(framework: str, tree: Any) -> tuple[list[Any], Tree]:

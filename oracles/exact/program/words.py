@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+LONG = 10**40  # whose digits tell nobody more than how many they are
+
 
 def kind_of(value: object) -> str:
     """What a value is, with its article: an int, an ndarray, a list."""
@@ -13,6 +17,8 @@ def kind_of(value: object) -> str:
 
 def shown(value: object) -> str:
     """A value in a message: a number, a name or None as it is written, of anything else what it is."""
+    if isinstance(value, int) and abs(value) >= LONG:
+        return f"{'-' * (value < 0)}10^{math.log10(abs(value)):.4g}"
     return repr(value) if isinstance(value, str | int | float | complex | None) else kind_of(value)
 
 

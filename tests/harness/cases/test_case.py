@@ -1,5 +1,6 @@
 """Cases: what they draw, and that the draws are what their names say."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cases import catalogue
+from harness.cases.case import Case, InputMaker
 from harness.subject.derivative import signed
 from oracles.exact_oracle import enclosed_gradient
 
@@ -213,3 +215,48 @@ def test_the_hull_at_a_kink_holds_the_hand_derived_gradient_and_is_wide_at_kinks
     for slope in (-1e-6, 1 + 1e-6):
         assert not hull.contains(slope * cotangent.astype(float))[at_kink].any()
     np.testing.assert_allclose(2 * hull.radius[at_kink], np.abs(cotangent)[at_kink], rtol=1e-8)
+
+
+MAKER = InputMaker("ordinary", lambda rng, dtype, shape: (rng.normal(size=shape).astype(dtype),), (3,))
+CUBE = Case("cube", lambda x: x**3, lambda g, x: 3 * g * x**2, ("x",), (0,), (MAKER,), "mine")
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "said"),
+    [
+        ("name", "", "Case.name must be a name, got ''"),
+        ("name", None, "Case.name must be a name, got None"),
+        ("function", 3, "Case.function must be a function, got 3"),
+        ("vjp", 3, "Case.vjp must be a function, got 3"),
+        ("arguments", "x", r'Case.arguments must be a tuple of names, such as \("x",\), got \'x\''),
+        ("arguments", (3,), "Case.arguments must be a tuple of names, .*, got 3 in it"),
+        ("argnums", (3,), r"Case.argnums must be among 0 to 0, each once, got \(3,\)"),
+        ("argnums", (0, 0), r"Case.argnums must be among 0 to 0, each once, got \(0, 0\)"),
+        ("argnums", (), r"Case.argnums must be a tuple of numbers of arguments, such as \(0,\), got \(\)"),
+        ("argnums", 0, "Case.argnums must be a tuple of numbers of arguments, .*, got 0"),
+        ("inputs", [3], "Case.inputs must be a tuple of InputMaker, got a list"),
+        ("inputs", (3,), "Case.inputs must be a tuple of InputMaker, got 3 in it"),
+        ("inputs", (MAKER, MAKER), "Case.inputs must have names of their own, got ordinary, ordinary"),
+    ],
+)
+def test_a_case_that_could_not_be_asked_is_refused_where_it_is_written(field, bad, said):
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(CUBE, **{field: bad})
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "said"),
+    [
+        ("name", "", "InputMaker.name must be a name, got ''"),
+        ("make", 3, "InputMaker.make must be a function, got 3"),
+        ("shape", "a", "InputMaker.shape must be a tuple of integers >= 0, .*, got 'a'"),
+        ("shape", (-1,), r"InputMaker.shape must be a tuple of integers >= 0, .*, got \(-1,\)"),
+    ],
+)
+def test_inputs_that_could_not_be_drawn_are_refused_where_they_are_written(field, bad, said):
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(MAKER, **{field: bad})
+
+
+def test_a_shape_of_one_axis_may_be_a_number():
+    assert dataclasses.replace(MAKER, shape=4).shape == (4,)

@@ -86,3 +86,35 @@ def test_a_right_gradient_is_right_at_what_is_drawn(data):
     with np.errstate(over="ignore"):
         found = check_gradient(lambda x: x * x, (x,), vjp=lambda g, x: 2 * g * x, cotangent=cotangent)
     assert found.verdict in {Verdict.ACCURATE, Verdict.IMPRECISE}  # 2 g may overflow where g x does not
+
+
+@pytest.mark.parametrize("shape", ["a", (-1,), -1, (1.5,), [None], (2, "3")])
+@pytest.mark.parametrize("of", [strategies.arrays, strategies.cotangents])
+def test_a_shape_that_is_none_is_refused_where_it_is_written(of, shape):
+    with pytest.raises(ValueError, match=r"shape must be a tuple of integers >= 0, such as \(3, 4\), got "):
+        of(shape)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda: strategies.cotangents(None),
+        lambda: strategies.cotangents((2,), "float99"),
+        lambda: strategies.arrays((2,), "float99"),
+        lambda: strategies.arrays((2,), []),
+        lambda: strategies.arrays((2,), boundary="no"),
+        lambda: strategies.elements(boundary=1),
+    ],
+)
+def test_what_no_strategy_draws_is_refused_where_it_is_written(of):
+    with pytest.raises(ValueError, match="must be"):
+        of()
+
+
+@given(data=st.data())
+@settings(max_examples=5)
+def test_a_shape_may_be_one_number_a_list_or_a_strategy(data):
+    assert data.draw(strategies.arrays(3)).shape == data.draw(strategies.cotangents([3])).shape == (3,)
+    assert data.draw(strategies.arrays(st.just((2, 1)))).shape == (2, 1)
+    with pytest.raises(ValueError, match="shape must be a tuple of integers"):
+        data.draw(strategies.arrays(st.just("a")))

@@ -460,11 +460,21 @@ def test_known_findings_of_a_file(tmp_path):
             lambda: check_gradient(torch.tanh, (TX,), known=3),
             "known must be a gradproof.Known, a list of them or the path of a file, got 3",
         ),
+        (
+            lambda: check_gradient(torch.tanh, (TX,), known=[3]),
+            "known must be a gradproof.Known, a list of them or the path of a file, got 3",
+        ),
     ],
 )
 def test_a_known_finding_says_what_why_and_where(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()
+
+
+@pytest.mark.parametrize("none", [[], ()])
+def test_an_empty_list_is_no_known_finding(none):
+    found = check_gradient(torch.square, (TX,), known=none)
+    assert found.passed, str(found)
 
 
 def test_a_layer_takes_both_words():

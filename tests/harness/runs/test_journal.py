@@ -142,10 +142,15 @@ def test_nan_is_the_same_result_as_itself():
 @pytest.mark.parametrize("field", ["case", "input", "dtype", "oracle", "seed"])
 def test_rows_that_differ_in_any_name_are_different_rows(path, field):
     write(path, record(), record(**{field: 9 if field == "seed" else "other"}))
-    assert len(list(read_records(path))) == 2
+    assert len(list(read_records(path))) == len(list(read_records(str(path)))) == 2
 
 
 def test_an_empty_file_has_no_records(tmp_path):
     (tmp_path / "records.jsonl").touch()
     assert list(read_records(tmp_path / "records.jsonl")) == []
     assert read_header(tmp_path / "records.jsonl") is None
+
+
+def test_what_is_no_path_is_refused():
+    with pytest.raises(ValueError, match="path must be the path of a file, got 3"):
+        list(read_records(3))

@@ -145,6 +145,14 @@ def test_a_function_without_proof_is_unsupported_in_every_row():
         assert "out of the exact arithmetic" in record.diagnosis
 
 
+def test_a_cell_of_no_dtype_is_refused_and_accuses_no_gradient():
+    cell = Cell("sigmoid", "ordinary", "f", "numpy", 0)
+    with pytest.raises(
+        ValueError, match=r"cell.dtype must be a known name, got 'f'; allowed are bfloat16, fl"
+    ):
+        row.examine(catalogue()["sigmoid"], oracles()["numpy"], cell)
+
+
 def test_an_oracle_that_is_not_installed_gives_a_row_that_says_what_to_do(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     record = run_cell(Cell("sigmoid", "ordinary", "float64", "torch", 0))

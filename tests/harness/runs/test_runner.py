@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from harness.cases import catalogue
 from harness.runs import runner
@@ -84,9 +85,46 @@ def slow(monkeypatch):
     monkeypatch.setattr(oracles()["torch"], "slow", "takes an hour")
 
 
-def test_a_plan_of_an_unknown_case_raises():
-    with pytest.raises(KeyError, match="nosuch"):
-        plan(["nosuch"], ["jax"])
+def test_a_string_is_one_name_of_a_plan():
+    assert plan("relu", "numpy", "float64", inputs="ordinary") == plan(
+        ["relu"], ["numpy"], ["float64"], inputs=["ordinary"]
+    )
+
+
+def test_a_cell_that_the_catalogue_cannot_have_is_refused():
+    cell = Cell("relu", "ordinary", "float64", "numpy", 0)
+    for other, said in (
+        (3, "cells must be a list of Cell, as plan gives them, got 3"),
+        ([3], "cells must be a list of Cell, as plan gives them, got 3"),
+        ([replace(cell, case="rleu")], "a cell's case must be a known name, got 'rleu'; near matches: relu"),
+        ([replace(cell, oracle="nunpy")], "a cell's oracle must be a known name, got 'nunpy'; near matches"),
+        ([replace(cell, dtype="f")], "a cell's dtype must be a known name, got 'f'; allowed are float64"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            list(run(other, timed=()))
+    with pytest.raises(ValueError, match="cells must be a list of Cell"):
+        run(3)
+    with pytest.raises(ValueError, match="each of timed must be a known name, got 'float99'"):
+        run([cell], timed=["float99"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"cases": ["nosuch"]}, "each of cases must be a known name, got 'nosuch'; allowed are "),
+        ({"cases": None}, "cases must be a list of names, got None"),
+        ({"cases": [3]}, "cases must be a list of names, got 3"),
+        ({"oracle_names": ["nunpy"]}, "each of oracle_names must be a known name, got 'nunpy'; near matches"),
+        ({"dtypes": ["float99"]}, "each of dtypes must be a known name, got 'float99'; near matches: float"),
+        ({"inputs": ["ordinray"]}, "no input matches 'ordinray'; near matches: ordinary"),
+        ({"inputs": 3}, "inputs must be a list of names, got 3"),
+        ({"inputs": ["zeros"], "boundary": False}, "no input matches 'zeros'"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+    ],
+)  # fmt: skip
+def test_a_plan_of_what_there_is_not_is_refused(asked, said):
+    with pytest.raises(ValueError, match=said):
+        plan(**{"cases": ["relu"], "oracle_names": ["numpy"], **asked})
 
 
 def test_a_cell_is_plain_data_that_another_process_can_read():

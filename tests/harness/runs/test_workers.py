@@ -168,6 +168,8 @@ def test_an_exit_code_is_told():
     ("given", "said"),
     [
         ({"jobs": -1}, "--jobs must be an integer >= 0"),
+        ({"jobs": "2"}, r"--jobs must be an integer >= 0 .*, got '2'"),
+        ({"scheduler": 3}, "--scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got 3"),
         (
             {"scheduler": "10.0.0.1:8786"},
             "--scheduler must be tcp://HOST:PORT or tls://HOST:PORT, got '10.0.0.1:8786'",

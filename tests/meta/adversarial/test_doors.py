@@ -202,7 +202,7 @@ def test_arrays_of_every_making_are_taken(make, tmp_path):
 
 NO_GRADIENT = [
     (lambda g, x: (t for t in [2 * g * x]), "a generator instead of an array"),
-    (lambda g, x: {"y": 2 * g * x}, "a str instead of an array"),
+    (lambda g, x: {"y": 2 * g * x}, "a dictionary with the keys 'y'; the arguments are x"),
     (lambda g, x: "hello", "a str instead of an array"),
     (lambda g, x: {1.0}, "a set instead of an array"),
     (lambda g, x: len, "a builtin_function_or_method instead of an array"),

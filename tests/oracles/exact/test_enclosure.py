@@ -30,6 +30,34 @@ def test_an_index_that_names_no_element_is_refused(index, said):
         enclosure(arb(1)).digits(index)
 
 
+@pytest.mark.parametrize("index", [None, slice(None), [0], np.array([True]), True, 0.0, "0"])
+@pytest.mark.parametrize("door", ["ball", "at", "digits", "shown"])
+def test_an_index_that_is_no_integer_names_no_element(door, index):
+    with pytest.raises(IndexError, match="an index must be integers, which name one element, got "):
+        getattr(enclosure(arb(1)), door)(index)
+
+
+def test_an_integer_of_numpys_names_an_element():
+    assert enclosure(arb(1), arb(2)).digits(np.int64(1), np.int64(3)) == "2.00"
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5, True, "3"])
+@pytest.mark.parametrize("door", ["digits", "shown"])
+def test_a_count_of_digits_below_one_is_refused(door, n):
+    with pytest.raises(ValueError, match=re.escape(f"n must be an integer >= 1, got {n!r}")):
+        getattr(enclosure(arb(1, 0.1)), door)(0, n)
+
+
+@given(FINITE.filter(bool), st.integers(2, 60))
+def test_no_more_digits_than_are_proven_are_tried_and_none_is_lost(number, bits):
+    with precision(256):
+        ball = arb(number) * (1 + arb(0, arb(2) ** -bits))
+        ends = ball.lower().mid(), ball.upper().mid()
+        each = ([str(end.str(k, radius=False)) for end in ends] for k in range(100, 0, -1))
+        wanted = next((low for low, high in each if low == high), "?")
+    assert enclosure(ball, bits=256).digits(0, 10**6) == wanted
+
+
 def test_digits_are_the_ones_that_both_ends_round_to():
     with precision(256):
         pi = arb.pi()
