@@ -202,7 +202,7 @@ def test_what_has_no_rule_to_give_says_what_has(operation, definition, said):
         scipy.special.erf, jax.lax.tanh_p, jax.lax.dot_general_p, torch.ops.aten.tanh,
         torch.ops.aten.mul, torch.ops.aten.mul_, torch.ops.aten.linear, torch.ops.aten.add.Tensor,
     ],
-    ids=str,
+    ids=lambda one: getattr(one, "__name__", None) or str(one),
 )  # fmt: skip
 def test_an_operation_that_has_a_rule_keeps_it(operation):
     with pytest.raises(ValueError, match=r"operation must be one without a rule, got .*, which has one: "):
