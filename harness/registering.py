@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -55,14 +56,13 @@ def _has_rule(framework: str, key: Any) -> bool:
 
 def _is_torchs(name: str) -> bool:
     """Whether every overload of an operator of torch's own has a rule, or is seen as its parts alone."""
-    import torch
-
     from oracles.exact.from_aten.call import is_composite
     from oracles.exact.from_aten.operators import rule_of
 
     namespace, base = name.split("::")
     if namespace not in OF_TORCH:
         return False
+    torch: Any = sys.modules["torch"]  # the operator is of it
     packet = getattr(getattr(torch.ops, namespace), base)
     each = [getattr(packet, overload) for overload in packet.overloads() if not overload.endswith("out")]
     run = [one for one in each if torch._C._dispatch_has_kernel(one.name())]  # the others are TorchScript's
