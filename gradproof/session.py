@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -261,8 +262,11 @@ class Session:
         terminalreporter.section("gradients against the baseline", "-")
         terminalreporter.write(text.getvalue())
         if self._told and os.environ.get(SUMMARY):
-            add_to_summary(self._told, self._code)
             terminalreporter.write("".join(f"{line}\n" for line in workflow_commands(self._told)))
+            try:
+                add_to_summary(self._told, self._code)
+            except OSError as problem:
+                print(f"gradproof: {SUMMARY}: {problem}", file=sys.stderr)
 
 
 def _row(record: Record) -> Row:

@@ -49,7 +49,11 @@ def format_of(option: str) -> str:
 
 
 def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
-    """Show what a gate found, in one format."""
+    """Show what a gate found, in one format.
+
+    Raises:
+        OSError: The summary of the step cannot be written: then nothing is shown, for the gate fails.
+    """
     if kind == "github":
         add_to_summary(told, code)
     if kind == "jsonl":
@@ -109,14 +113,10 @@ def workflow_commands(told: findings.Told) -> list[str]:
 
 
 def add_to_summary(told: findings.Told, code: ExitCode) -> None:
-    """Add to the summary of the step, if there is one; where that cannot be written, say so and go on."""
-    if not os.environ.get(SUMMARY):
-        return
-    try:
+    """Add to the summary of the step, if there is one."""
+    if os.environ.get(SUMMARY):
         with Path(os.environ[SUMMARY]).open("a", encoding="utf-8") as file:
             file.write(step_summary(told, code))
-    except OSError as problem:
-        print(f"gradproof: {SUMMARY}: {problem}", file=sys.stderr)
 
 
 def step_summary(told: findings.Told, code: ExitCode) -> str:

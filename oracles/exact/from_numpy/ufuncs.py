@@ -193,9 +193,9 @@ def _reduce(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[s
 
 
 def _given(x: TracedArray, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Without a dtype that is none, or the array's own."""
+    """Without a dtype that is none, or a floating array's own: integers are added as wider ones."""
     own = kwargs.get("dtype")
-    leaves = own is None or np.dtype(own) == x.dtype
+    leaves = own is None or (x.is_float and np.dtype(own) == x.dtype)
     return {name: value for name, value in kwargs.items() if name != "dtype" or not leaves}
 
 
