@@ -50,7 +50,7 @@ class Layer:
     Attributes:
         moves: Which inputs are differentiated: integers, as those that an embedding looks up, are not.
         is_loss: Whether it returns a single number, along whose cotangent 1 backward is asked.
-        needs_none: Whether backward may ignore dout then, since it may be left out: `backward(dout=1)`.
+        needs_none: Whether backward ignores dout then, as it may where that has a default: `backward(dout=1)`.
         notes: What was seen on the way and is not wrong.
         faults: What moves the result, or looks like a gradient, and is not compared.
         unmoved: For each parameter without which the result is the same, that in words.
@@ -101,7 +101,8 @@ class Layer:
             return
         facts = ParameterSearch(self._copies, inputs, {*constants}).look()
         self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
-        self.is_loss, self.needs_none, self.faults = facts.is_loss, facts.needs_none, facts.faults
+        self.is_loss, self.faults = facts.is_loss, facts.faults
+        self.needs_none = facts.may_lack and self._ignores_cotangent(inputs)
         if facts.is_data and any(self.moves):
             self.moves = (False,) * len(self.moves)
             self.notes["backward returns None, so the input is taken for data and is not compared"] = None
@@ -109,6 +110,18 @@ class Layer:
             self.refused = f"{type(layer).__name__} gives {BY_IDENTITY}"
         elif self.names:
             self._see_what_moves(inputs)
+
+    def _ignores_cotangent(self, inputs: Sequence[Array]) -> bool:
+        """Whether backward gives the same along 2 as along 1, or knows 1 alone."""
+
+        def given(scale: int) -> Any:
+            layer, out = self._forward((*inputs, *self.parameters))
+            return pull(layer, scale * ones(out)), self._left(layer)
+
+        try:
+            return is_same(given(1), given(2))
+        except Exception:  # it may assert that it is 1
+            return True
 
     def _see_what_moves(self, inputs: Sequence[Array]) -> None:
         """Which parameters move the result, here or where all have other numbers; and only in the copies."""

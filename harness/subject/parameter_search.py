@@ -51,13 +51,13 @@ class LayerFacts:
 
     Attributes:
         is_loss: Whether it returns a single number, along whose cotangent 1 backward is asked.
-        needs_none: Whether it may be called without dout then, and so may ignore it: `backward(dout=1)`.
+        may_lack: Whether it may be called without dout then, and so may ignore it: `backward(dout=1)`.
         is_data: Whether backward returns nothing for the input of a loss, which is then taken for data.
         faults: What moves the result, or looks like a gradient, and is not compared.
     """
 
     is_loss: bool
-    needs_none: bool
+    may_lack: bool
     is_data: bool
     faults: tuple[str, ...]
 

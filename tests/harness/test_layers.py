@@ -499,6 +499,23 @@ class Using(Squares):
         return 2 * self.x * dout
 
 
+class Shifting(Squares):
+    def backward(self, dout=1):
+        return self.x * (1 + dout)
+
+
+class Strict(Squares):
+    def backward(self, dout=1):
+        assert np.all(dout == 1)
+        return 2 * self.x
+
+
+@pytest.mark.parametrize("layer", [Shifting, Strict])
+def test_a_loss_that_uses_a_cotangent_which_may_be_left_out_is_asked_along_others(layer):
+    x = np.linspace(0.1, 0.9, 12).reshape(3, 4)
+    assert check_layer(layer(), x).verdict == ("accurate" if layer is Strict else "wrong")
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
 def test_a_loss_may_ignore_a_cotangent_that_may_be_left_out(shape):
     x = np.linspace(0.1, 0.9, 12).reshape(3, 4)
