@@ -50,7 +50,7 @@ class Layer:
     Attributes:
         moves: Which inputs are differentiated: integers, as those that an embedding looks up, are not.
         is_loss: Whether it returns a single number, along whose cotangent 1 backward is asked.
-        needs_none: Whether backward ignores dout then, as it may where that has a default: `backward(dout=1)`.
+        needs_none: Whether backward ignores dout then, as it may where dout has a default.
         notes: What was seen on the way and is not wrong.
         faults: What moves the result, or looks like a gradient, and is not compared.
         unmoved: For each parameter without which the result is the same, that in words.
