@@ -156,3 +156,24 @@ def test_a_percentile_has_the_weights_that_numpy_gives_it(q, dtype):
             assert found.verdict == "accurate"
             wrong = check_gradient(lambda x, f=function: f(x, q), (x,), grad=lambda x, s=slope: s[::-1])
             assert wrong.verdict == "wrong"
+
+
+def test_a_percentile_of_jax_likewise():
+    """There q / 100 is computed in compiled code, of two written numbers."""
+    with jax.enable_x64(True):
+        for n, q in ((20, 37), (20, 80), (20, 90), (13, 66.6)):
+            x = jnp.asarray(np.random.default_rng(n).normal(size=n))
+            at = q / 100 * (n - 1)
+            below = int(at)
+            slope, order = np.zeros(n), np.argsort(np.asarray(x))
+            slope[order[below]], slope[order[below + 1]] = 1 - (at - below), at - below
+
+            @jax.custom_vjp
+            def percentile(x, q=q):
+                return jnp.percentile(x, q)
+
+            percentile.defvjp(
+                lambda x, q=q: (jnp.percentile(x, q), None), lambda _, g, slope=slope: (g * slope, None)
+            )
+            found = check_gradient(lambda x, p=percentile: p(x), (x,))
+            assert found.verdict == "accurate", found

@@ -17,7 +17,7 @@ from oracles.exact.from_jaxpr.call import Eqn, Rule, constant
 from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
-from oracles.exact.program.primitives.arrays import reshape
+from oracles.exact.program.primitives.arrays import constant_value, reshape
 from oracles.exact.program.primitives.missing import is_whole
 from oracles.exact.program.primitives.not_finite import is_finite, void
 from oracles.exact.program.primitives.reductions import reduce_prod
@@ -34,6 +34,16 @@ def _primitive(name: str, integers: str = "") -> Rule:
     return lambda call, *xs: call.recorder.elementwise(
         integers if integers and not xs[0].is_float else name, *xs, dtype=call.dtype
     )
+
+
+def _div(call: Eqn, x: Var, y: Var) -> Var:
+    """Of two written numbers the quotient as it is rounded, another written one: 80 / 100 of a percentile."""
+    numbers = [constant_value(v) for v in (x, y)]
+    if call.dtype == "float64" and not call.shape and all(n is not None and n.size for n in numbers):
+        above, below = (float(n[()]) for n in numbers if n is not None)
+        if below:
+            return constant(call.recorder, above / below, call.dtype)
+    return call.recorder.elementwise("div" if x.is_float else "integer_div", x, y, dtype=call.dtype)
 
 
 def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:
@@ -183,7 +193,7 @@ ELEMENTWISE: dict[str, Rule] = {
     **{name: _comparison(meaning) for name, meaning in _COMPARISONS.items()},
     **{name: _primitive(name) for name in _SAME.split()},
     "add_any": _primitive("add"),
-    "div": _primitive("div", integers="integer_div"),
+    "div": _div,
     "rem": lambda call, x, y: f.remainder(x, y, "trunc"),
     "max": _primitive("maximum"),
     "min": _primitive("minimum"),
