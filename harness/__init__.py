@@ -6,6 +6,7 @@ Importing this loads no framework: the names below are fetched when they are fir
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,15 +81,20 @@ def confirm(*names: str) -> None:
     Raises:
         ImportError: Another package hides one.
     """
+    _home().confirm("gradproof", *names)
+
+
+@cache
+def _home() -> Any:
+    """`gradproof.home`, by its place: `gradproof` itself may be another's."""
     import importlib.util
 
-    # By its place: `gradproof` itself may be another's.
     spec = importlib.util.spec_from_file_location("gradproof_home", HOME)
     assert spec is not None
     assert spec.loader is not None
     home = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(home)
-    home.confirm("gradproof", *names)
+    return home
 
 
 def meant(name: str, home: str) -> str:

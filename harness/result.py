@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.proof.evidence import OUTSIDE, Allowed
-from harness.proof.judge import Judgement, worst_element
+from harness.proof.judge import AsWritten, Judgement, worst_element
 from harness.proof.question import Part
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.names import place_of
@@ -29,8 +29,8 @@ AGAIN = "  again: "  # begins the line with code
 MOST_NEXT = 3  # elements beside the worst
 
 
-@dataclass(frozen=True)
-class Fixed:
+@dataclass(frozen=True, eq=False)
+class Fixed(AsWritten):
     """A budget of lost bits that is the same for every dtype."""
 
     bits: float
@@ -38,13 +38,6 @@ class Fixed:
     def __call__(self, dtype: str) -> float:
         """The budget."""
         return self.bits
-
-    def __eq__(self, other: object) -> bool:
-        """As it is written, where NaN, which stands for none, is NaN."""
-        return isinstance(other, Fixed) and repr(self) == repr(other)
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
 
 
 class GradientError(AssertionError):

@@ -36,8 +36,20 @@ class Element(NamedTuple):
     bits_lost: float
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class AsWritten:
+    """Equal where it is written alike, so that NaN is NaN: a copy from another process is the same."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and repr(self) == repr(other)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement(AsWritten):
     """The worst element of a gradient, and its verdict.
 
     Attributes:
@@ -81,13 +93,6 @@ class Judgement:
     narrowest: str = ""
     more: tuple[Element, ...] = ()
     guilty: Origin | None = None
-
-    def __eq__(self, other: object) -> bool:
-        """As it is written, where NaN is NaN: a copy from another process is the same."""
-        return isinstance(other, Judgement) and repr(self) == repr(other)
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
 
     @property
     def true_digits(self) -> str:

@@ -125,7 +125,7 @@ def written_digits(compared: Comparison) -> None:
     asked = len(compared.pairs)
     with suppress(Undecided):
         with_literals(compared, written, why, NEAR)
-        if not compared.is_whole:
+        if not compared.is_whole and has_any(spelled, compared.own, compared.spec):
             _as_spelled(compared, why)
     if compared.cast and not compared.is_whole and has_any(moved_casts(0), compared.own, compared.spec):
         silent = [~close for *_, own in compared.pairs[asked:] for close in own] or compared.differ
@@ -136,10 +136,13 @@ def written_digits(compared: Comparison) -> None:
 
 def _as_spelled(compared: Comparison, why: str) -> None:
     """Literals as their shortest decimals: of balls of digits nothing is left after many steps."""
-    if has_any(spelled, compared.own, compared.spec):
-        own, spec = (compared.with_changed(side, spelled) for side in (compared.own, compared.spec))
-        triples = zip(own, spec, compared.true, strict=True)
-        compared.accept([meet_nearby(e, s, t) & are_narrow(e, s, t) for e, s, t in triples], why)
+    triples = zip(*_spelled(compared), compared.true, strict=True)
+    compared.accept([meet_nearby(e, s, t) & are_narrow(e, s, t) for e, s, t in triples], why)
+
+
+def _spelled(compared: Comparison) -> list[list[Enclosure]]:
+    """The outputs of both with each literal as its shortest decimal."""
+    return [compared.with_changed(side, spelled) for side in (compared.own, compared.spec)]
 
 
 def differ_as_spelled(compared: Comparison) -> bool:
@@ -150,10 +153,9 @@ def differ_as_spelled(compared: Comparison) -> bool:
     if not has_any(spelled, compared.own, compared.spec):
         return False
     try:
-        own, spec = (compared.with_changed(side, spelled) for side in (compared.own, compared.spec))
+        told = zip(*_spelled(compared), compared.true, compared.agrees, strict=True)
     except Undecided:
         return False
-    told = zip(own, spec, compared.true, compared.agrees, strict=True)
     return all(
         (agree | (within(s, t, NEAR) & np.isfinite(e.radius) & ~known_to_meet(e, s))).all()
         for e, s, t, agree in told

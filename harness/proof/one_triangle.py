@@ -108,11 +108,12 @@ def _along_tangents(
     if along is None:
         return None
     with suppress(ExactError):
-        answer = ask(along, tested, pose(along, arrays))
+        there = pose(along, arrays)
+        answer = ask(along, tested, there)
         if all(part.verdict in KNOWN or part.of_value for part in answer.parts):
             return told(answer, found, said)
         if question.derivative.steps[-1] == REVERSE:
-            return _in_other_places(along, tested, pose(along, arrays), answer, arrays, ask, said)
+            return _in_other_places(along, tested, there, answer, arrays, ask, said)
     return None
 
 

@@ -23,10 +23,9 @@ def along_symmetric(question: Question, posed: Posed) -> Question | None:
         question, posed: What was asked, along which directions.
     """
     active = question.active
-    names = [question.names[k] for k in active]
+    are_pairs = [isinstance(question.names[k], ComplexName) for k in active]
     symmetric = [
-        is_hermitian(as_numbers(posed.inputs[k], isinstance(name, ComplexName)))
-        for k, name in zip(active, names, strict=True)
+        is_hermitian(as_numbers(posed.inputs[k], of)) for k, of in zip(active, are_pairs, strict=True)
     ]
     if question.derivative.in_directions or not any(symmetric):
         return None
@@ -35,8 +34,8 @@ def along_symmetric(question: Question, posed: Posed) -> Question | None:
         if step != FORWARD:
             return tuple(directions)
         return tuple(
-            as_hermitian(d, isinstance(name, ComplexName)) if is_so else d
-            for d, name, is_so in zip(directions, names, symmetric, strict=True)
+            as_hermitian(d, of) if is_so else d
+            for d, of, is_so in zip(directions, are_pairs, symmetric, strict=True)
         )
 
     *within, last = question.derivative.steps

@@ -26,10 +26,11 @@ def followed(program: Program, attached: Container[Var]) -> Program:
 
     for equation in program.equations:
         out, operands = equation.output, equation.operands
-        plain[out] = whole[operands[0]] if out in attached else anew(equation, plain)
         if out in attached:
-            whole[out] = plain[out]
-        elif equation.primitive in HOLDS:
+            plain[out] = whole[out] = whole[operands[0]]
+            continue
+        plain[out] = anew(equation, plain)
+        if equation.primitive in HOLDS:
             whole[out] = plain[operands[0]]
         else:
             moves = any(whole[v] is not plain[v] for v in operands)

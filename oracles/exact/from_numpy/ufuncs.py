@@ -211,13 +211,13 @@ def _reduceat(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict
 
 
 def _accumulate(tape: Tape, ufunc: np.ufunc, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    given = _given(inputs[0], kwargs)
-    if given.keys() - {"axis"}:
+    (x, *_), given = inputs, {"axis": 0, **_given(inputs[0], kwargs)}
+    axis = given.pop("axis")
+    if given:
         raise no_rule(f"np.{ufunc.__name__}.accumulate")
-    if ufunc.__name__ not in RUNNING:
-        axis = given.get("axis", 0)
-        return np.stack(list(_one_by_one(ufunc, inputs[0], axis, "accumulate")), axis)
-    return apply(tape, ufunc.accumulate, RUNNING[ufunc.__name__], (inputs[0], given.get("axis", 0)), {})
+    if ufunc.__name__ in RUNNING:
+        return apply(tape, ufunc.accumulate, RUNNING[ufunc.__name__], (x, axis), {})
+    return np.stack(list(_one_by_one(ufunc, x, axis, "accumulate")), axis)
 
 
 def _one_by_one(ufunc: np.ufunc, x: TracedArray, axis: int, method: str) -> Iterator[Any]:

@@ -38,12 +38,10 @@ def _primitive(name: str, integers: str = "") -> Rule:
 
 def _div(call: Eqn, x: Var, y: Var) -> Var:
     """Of two written numbers the quotient as it is rounded, another written one: 80 / 100 of a percentile."""
-    numbers = [constant_value(v) for v in (x, y)]
-    if call.dtype == "float64" and not call.shape and all(n is not None and n.size for n in numbers):
-        above, below = (float(n[()]) for n in numbers if n is not None)
-        if below:
-            return constant(call.recorder, above / below, call.dtype)
-    return call.recorder.elementwise("div" if x.is_float else "integer_div", x, y, dtype=call.dtype)
+    above, below = constant_value(x), constant_value(y)
+    if above is None or below is None or call.dtype != "float64" or call.shape or not float(below.item()):
+        return call.recorder.elementwise("div" if x.is_float else "integer_div", x, y, dtype=call.dtype)
+    return constant(call.recorder, float(above.item()) / float(below.item()), call.dtype)
 
 
 def _polynomial(call: Eqn, x: Var, coefficients: Sequence[Var]) -> Var:

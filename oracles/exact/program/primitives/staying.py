@@ -110,8 +110,6 @@ def _told(equation: Equation, told: list[Told]) -> Stays:
         return is_known(out)
     if name in ("is_nan", "is_infinite"):  # what is finite is so around the point
         return _any(_not(out), *each)
-    if name == "rough":  # its first operand, and what says how it is rounded
-        return each[0]
     if name in RULES:
         return RULES[name](operands, each)
     if equation.primitive.comparison and operands[0].is_float:
@@ -237,6 +235,7 @@ RULES: dict[str, Callable[[tuple[Var, ...], list[Stays]], Stays]] = {
     "select": _of_choice,
     "or": _of_either,
     "mul": _of_product,
+    "rough": lambda operands, each: each[0],  # the others say how the first is rounded
 }
 
 
