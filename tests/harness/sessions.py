@@ -17,7 +17,12 @@ pytest_plugins = ["pytester"]
 
 @pytest.fixture
 def inside(pytester, monkeypatch):
-    """Run pytest on a file in this process, which has everything loaded, and its settings back afterwards."""
+    """Run pytest on a file in this process, which has everything loaded, and its settings back afterwards.
+
+    As at a desk: whether these tests run in CI does not matter.
+    """
+    for name in ("CI", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
     for name, own in vars(settings).items():
         monkeypatch.setattr(settings, name, own)
 

@@ -46,8 +46,6 @@ first: list[bytes] = []  # the baseline of the suite, once it was made
 @pytest.fixture
 def session(inside, pytester, monkeypatch):
     """Run pytest on a suite, against the baseline of the first one, by default without times."""
-    for name in ("CI", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "160")
 
     def run(text, *options, times=False):

@@ -1,5 +1,7 @@
 """JAX's pure_callback: the NumPy code that it calls is recorded where it stands."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -129,8 +131,11 @@ def test_whole_numbers_of_fixed_values_are_what_compiled_code_gives(factor):
     assert found.verdict is (Verdict.ACCURATE if factor == 1 else Verdict.WRONG)
 
 
+TURNS = itertools.count()
+
+
 def others(costs):
-    return np.random.default_rng().permutation(4).astype(np.int32)
+    return np.roll(assigned(costs), next(TURNS))
 
 
 @pytest.mark.parametrize(("pairs", "hold"), [(assigned, lambda x: x), (others, jax.lax.stop_gradient)])

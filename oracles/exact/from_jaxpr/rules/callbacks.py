@@ -18,6 +18,9 @@ from oracles.exact.program.complex import Complex
 from oracles.exact.program.errors import ExactError, Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Var
 
+CALLS = 4
+"""What is drawn anew each time from a few is seldom the same four times."""
+
 
 def _pure_callback(call: Eqn, *operands: Any) -> list[Var]:
     """Its derivative is that of the code, whatever rule is declared around it.
@@ -66,10 +69,10 @@ def _at_point(call: Eqn, operands: Sequence[Var]) -> list[Var] | None:
     given = [recorder.about(v) if v.is_float else recorder.decide(v) for v in operands]
     arrays = [jax.numpy.asarray(x.astype(v.dtype)) for x, v in zip(given, operands, strict=True)]
     try:
-        found, again = (list(map(np.asarray, call.params["callback"](*arrays))) for _ in range(2))
+        found, *again = (list(map(np.asarray, call.params["callback"](*arrays))) for _ in range(CALLS))
     except Exception:  # the user's, which had an error before
         return None
-    if not all(map(np.array_equal, found, again)):
+    if not all(all(map(np.array_equal, found, others)) for others in again):
         return None
     return [recorder.constant(x.astype(aval.dtype)) for x, aval in zip(found, avals, strict=True)]
 
