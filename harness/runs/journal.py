@@ -60,7 +60,6 @@ class Journal:
     Attributes:
         begun: The files of this process, in order.
         path: Where it is.
-        rows: How many this process has written.
     """
 
     begun: ClassVar[list[Journal]] = []
@@ -71,7 +70,7 @@ class Journal:
         Raises:
             UsageError: It cannot be written.
         """
-        self.path, self.rows = path, 0
+        self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = path.open("r+b" if go_on else "wb")
@@ -80,14 +79,22 @@ class Journal:
                 f"the rows cannot be written to {path} ({problem.strerror or problem}); name a file in a "
                 "folder that takes files"
             ) from None
+        self._begun_with = 1  # the header
         Journal.begun.append(self)
         if go_on:
-            whole = self._file.read().rfind(b"\n") + 1
+            text = self._file.read()
+            whole = text.rfind(b"\n") + 1
+            self._begun_with = text.count(b"\n")
             self._file.truncate(whole)
             self._file.seek(whole)
         else:
             with writing():
                 self._put(msgspec.json.encode(Header.of_this_run(scope)))
+
+    @property
+    def rows(self) -> int:
+        """How many this process has written: by what the file has, whenever Ctrl-C came."""
+        return max(self.path.read_bytes().count(b"\n") - self._begun_with, 0)
 
     def write(self, record: Record) -> None:
         """Add the line of a record."""
@@ -97,7 +104,6 @@ class Journal:
         """Add a line."""
         with writing():
             self._put(line)
-        self.rows += 1
 
     def _put(self, line: bytes) -> None:
         self._file.write(line + b"\n")
