@@ -21,7 +21,7 @@ import numpy as np
 from oracles.exact.program.code_names import BY_NAME, names_in, names_of_code, words_in
 from oracles.exact.program.containers import CONTAINERS, built_in_kind, values_of
 from oracles.exact.program.trees import Derived
-from oracles.exact.program.user_modules import is_user
+from oracles.exact.program.user_modules import COPYING, asks, is_user
 
 LARGE = 1000  # containers with more elements are not searched for code
 # Of the standard library, and the user's in them.
@@ -177,7 +177,7 @@ class Reach:
     def _named(self, function: types.FunctionType) -> list[Any]:
         """The globals that a function names, and the modules that it imports."""
         known = function.__globals__
-        if not self.is_user(known.get("__name__")):
+        if not self.is_user(_home(function)) or asks(_home(function)):
             return []
         said, package = names_of_code(function.__code__), str(known.get("__package__") or "")
         imported = [n for name in said.imported for n in (name, f"{package}.{name}")]
@@ -258,7 +258,7 @@ class Walk:
 
     def _look(self, item: Any, kind: type, inside: list[Any]) -> list[Any]:
         """What an item leads to; the names that it has are noted."""
-        if kind is types.FunctionType and self._reach.is_user(_home(item)):
+        if kind is types.FunctionType and self._reach.is_user(_home(item)) and not asks(_home(item)):
             return self._look_into(item, inside)
         if not FINDERS.keys().isdisjoint(map(id, inside)):  # by whichever name
             self._names |= {FINDERS[id(v)] for v in inside if id(v) in FINDERS}
@@ -271,7 +271,7 @@ class Walk:
     def _look_into(self, function: types.FunctionType, inside: list[Any]) -> list[Any]:
         """What a function of the user's leads to."""
         own = {FINDERS[id(v)] for v in inside if id(v) in FINDERS} | names_in(function.__code__)
-        if str(_home(function)).startswith("harness."):  # ours, which runs the user's
+        if _home(function).startswith(COPYING):
             own -= BY_NAME | IMPORTING
         else:
             self._codes.append(function.__code__)
@@ -306,9 +306,10 @@ class Walk:
         return found
 
 
-def _home(function: types.FunctionType) -> Any:
-    """The name of the module in which a function was made."""
-    return function.__globals__.get("__name__")
+def _home(function: types.FunctionType) -> str:
+    """The name of the module in which a function was made; "" where it has none."""
+    name = function.__globals__.get("__name__")
+    return name if isinstance(name, str) else ""
 
 
 def attribute(item: Any, name: str, default: Any = None) -> Any:

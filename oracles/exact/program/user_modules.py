@@ -21,6 +21,9 @@ OWN = (
     "harness.subject.not_compared",
     "harness.subject.pairs",
 )
+# Ours that asks about the user's code, and computes nothing of it: what it names is not followed.
+ASKING = ("harness.", "oracles.frameworks.")
+COPYING = "harness.subject."  # it makes arrays that the user's code writes into
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Where our own files lie, as the beginnings of their paths: a message names no line of these.
 OURS = (
@@ -29,6 +32,11 @@ OURS = (
     os.path.join(_HOME, "gradproof_pytest.py"),
     *(os.path.join(_HOME, "oracles", room, "") for room in ("exact", "frameworks")),
 )
+
+
+def asks(name: str) -> bool:
+    """Whether a module of this name is of ours that asks about the user's code."""
+    return name.startswith(ASKING) and not name.startswith(COPYING)
 
 
 @functools.cache

@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from harness import check_gradient
+from harness.proof.alone import _of_what_is_finite
 from oracles.exact.from_numpy import record
+from oracles.exact.from_numpy.places import Search
 from oracles.exact.program.errors import Unsupported
+from oracles.frameworks.calls import Call
 from tests.oracles.exact.numpy_samples import W, X, draw
 from tests.oracles.exact.numpy_tools import value
 
@@ -321,3 +324,20 @@ def test_numpy_s_own_tester_may_be_in_reach_of_the_code():
         return np.sum(x**2) if test else None
 
     assert check_gradient(loss, (np.array([0.25, 0.5]),), grad=lambda x: 2 * x).verdict == "accurate"
+
+
+MASKED = Call(0, "numpy", "numpy.exp", None, np.exp, (np.array([-np.inf, 0.5]),))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: globals()["check_gradient"],
+        lambda x: check_gradient,
+        _of_what_is_finite(MASKED, "numpy").function,
+    ],
+    ids=["found by name", "named", "of finite numbers"],
+)
+def test_of_our_code_that_asks_what_it_names_is_not_followed(function):
+    """It is most of what is loaded, and nothing that is differentiated is computed there."""
+    assert 5 < len(list(Search().items([function]))) < 200
