@@ -49,6 +49,7 @@ def pytest_configure(config):
 
     Processes that tests start read it, and do not write: some of them are killed.
     """
+    config.addinivalue_line("markers", "entire: of this table no case is left out")
     if hasattr(config, "cache"):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(config.cache.mkdir("jax"))
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1e9"

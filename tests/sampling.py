@@ -15,8 +15,10 @@ T = TypeVar("T")
 MORE = 10 if os.environ.get("SOUNDNESS") == "long" else 1  # times as much, in what is drawn without an end
 NAME = "GRADPROOF_WHOLE"  # set by `make whole`
 WHOLE = bool(os.environ.get(NAME))
-MANY, VERY_MANY = 4, 8  # cases of one test: of more a half is asked, and of more than that a third
+# Cases of one test: of more than so many a half, a third, a quarter is asked.
+FEW, MANY, VERY_MANY = 2, 8, 16
 
+entire = pytest.mark.entire  # all cases are asked in each run
 long = pytest.mark.skipif(not WHOLE, reason=f"it takes seconds: `make whole`, or {NAME}=1")
 
 
@@ -29,7 +31,8 @@ def thinned(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     first = {_table(item): item for item in reversed(items)}
     left = [
         item for item in items
-        if zlib.crc32(item.nodeid.encode()) % _every(cases[_table(item)])
+        if not item.get_closest_marker("entire")
+        and zlib.crc32(item.nodeid.encode()) % _every(cases[_table(item)])
         and item is not first[_table(item)]
     ]  # fmt: skip
     out = set(map(id, left))
@@ -37,7 +40,7 @@ def thinned(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
 
 
 def _every(count: int) -> int:
-    return 1 if count <= MANY else 2 if count <= VERY_MANY else 3
+    return 1 + sum(count > limit for limit in (FEW, MANY, VERY_MANY))
 
 
 def _table(item: Any) -> str:

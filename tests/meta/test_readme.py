@@ -21,6 +21,7 @@ from harness.settings import CASES as LISTED
 from harness.settings import TABLE
 from harness.verdicts import JUDGED, ExitCode, Outcome
 from tests.meta.pages import PAGES, ROOT, STARTS, Block, blocks, failures
+from tests.sampling import entire
 
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 TOUR = Block("docs/tour.py", 1, "python", (ROOT / "docs/tour.py").read_text(encoding="utf-8"))
@@ -45,6 +46,7 @@ def words(cells):
 # -- what runs -----------------------------------------------------------------------------------------------
 
 
+@entire
 @pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
 def test_the_python_blocks_run_as_they_stand(framework, tmp_path):
     of_it = [block for block in PYTHON if block.framework == framework]

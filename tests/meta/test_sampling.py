@@ -9,34 +9,39 @@ from tests import conftest, sampling
 NAMES = [f"tests/a.py::test_{test}[{k}-{dtype}]" for test in "ab" for k in range(20) for dtype in "fd"]
 
 
-def items(names):
-    return [SimpleNamespace(nodeid=name) for name in names]
+def items(names, mark=None):
+    return [SimpleNamespace(nodeid=name, get_closest_marker={mark: True}.get) for name in names]
 
 
-def test_about_a_third_of_a_long_table_is_asked_and_some_of_each_column():
+def test_about_a_quarter_of_a_long_table_is_asked_and_some_of_each_column():
     kept, left = sampling.thinned(items(NAMES))
     assert len(kept) + len(left) == len(NAMES)
     for test in "ab":
         for dtype in "fd":
             own = [i for i in kept if f"test_{test}[" in i.nodeid and i.nodeid.endswith(f"{dtype}]")]
-            assert 3 <= len(own) <= 11
+            assert 2 <= len(own) <= 9
     again, _ = sampling.thinned(items(NAMES))
     assert [i.nodeid for i in again] == [i.nodeid for i in kept]
 
 
 def test_of_a_table_that_is_not_so_long_it_is_about_half():
-    tables = [f"tests/a.py::test_{n}[{k}]" for n in range(200) for k in range(sampling.VERY_MANY)]
+    tables = [f"tests/a.py::test_{n}[{k}]" for n in range(200) for k in range(sampling.MANY)]
     kept, _ = sampling.thinned(items(tables))
     assert 0.45 < len(kept) / len(tables) < 0.65
 
 
 def test_short_tables_and_single_tests_are_asked_in_full():
-    few = items([f"tests/a.py::test_a[{k}]" for k in range(sampling.MANY)] + ["tests/a.py::test_b"])
+    few = items([f"tests/a.py::test_a[{k}]" for k in range(sampling.FEW)] + ["tests/a.py::test_b"])
     assert sampling.thinned(few) == (few, [])
 
 
+def test_a_table_may_be_asked_in_full():
+    marked = items(NAMES, "entire")
+    assert sampling.thinned(marked) == (marked, [])
+
+
 def test_of_each_table_some_are_asked():
-    tables = [[f"tests/a.py::test_{n}[{k}]" for k in range(sampling.MANY + 1)] for n in range(200)]
+    tables = [[f"tests/a.py::test_{n}[{k}]" for k in range(sampling.FEW + 1)] for n in range(200)]
     kept, _ = sampling.thinned(items([name for table in tables for name in table]))
     assert {i.nodeid for i in kept} >= {table[0] for table in tables}
 
