@@ -1,14 +1,15 @@
-"""`float`, NumPy's types of numbers and `type` as recorded code sees them: they keep the record of a number.
+"""`float`, `complex`, NumPy's types of numbers and `type` as recorded code sees them: they keep the record.
 
 `float(x)` must give a Python float, and nobody sees what becomes of one. So while code is recorded, `float`
-means another type in those of the user's modules whose code names it, and `np.float64` and its kin are others
-too. Called on a recorded number they give one that passes for what Python would have. In all else they pass
-for the types that they stand for.
+and `complex` mean other types in those of the user's modules whose code names them, and `np.float64` and its
+kin are others too. Called on a recorded number they give one that passes for what Python would have. In all
+else they pass for the types that they stand for.
 """
 
 from __future__ import annotations
 
 import dis
+import inspect
 import types
 from typing import Any
 
@@ -16,13 +17,15 @@ import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray, is_traced
 from oracles.exact.from_numpy.held import recording
-from oracles.exact.from_numpy.making import cast
+from oracles.exact.from_numpy.making import cast, lift, wrap
 from oracles.exact.from_numpy.memory import array
-from oracles.exact.from_numpy.nested import holds_traced
+from oracles.exact.from_numpy.nested import holds_traced, values
 from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.from_numpy.tape import Tape
+from oracles.exact.program.complex import pair
 
-TYPES: tuple[type, ...] = (float, np.float16, np.float32, np.float64, np.int32, np.int64)
+PYTHONS: tuple[type, ...] = (float, complex)
+TYPES: tuple[type, ...] = (*PYTHONS, np.float16, np.float32, np.float64, np.int32, np.int64)
 
 
 PARSED = (
@@ -44,6 +47,8 @@ class Number(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """The number, or the array, of the original's type."""
+        if cls.original is complex and recording.get():
+            return _complex(cls.tape, *args, **kwargs)
         if not (recording.get() and len(args) == 1 and not kwargs):
             return cls.original(*args, **kwargs)
         if cls.original is float:
@@ -76,6 +81,33 @@ class Kind(Number):
         """The type, or a new one."""
         is_asked = len(args) == 1 and not kwargs and is_traced(args[0])
         return type(args[0]).passes_for if is_asked else type(*args, **kwargs)
+
+
+def _complex(tape: Tape, *args: Any, **kwargs: Any) -> Any:
+    """`complex(real, imag)`; a complex number for one of them has a part in the other."""
+    if not holds_traced((args, kwargs)):
+        return complex(*args, **kwargs)
+    given = [_number(tape, x) for x in inspect.signature(_called).bind(*args, **kwargs).args]
+    real, imag = [*given, _number(tape, 0.0)][:2]
+    if len(given) == 2 and any(v.dtype.kind == "c" for v in given):
+        found = real + 1j * imag
+    elif real.dtype.kind == "c":
+        found = real
+    else:
+        value = np.complex128(complex(real.in_numpy, imag.in_numpy))
+        found = wrap(tape, value, pair(real.recorded, imag.recorded))
+    return found.as_python(complex)
+
+
+def _called(real: Any = 0, imag: Any = 0) -> None:
+    """As `complex` is."""
+
+
+def _number(tape: Tape, x: Any) -> Any:
+    """One number, as complex as it is."""
+    x = array(tape, x) if is_traced(x) else x
+    kind = np.complex128 if np.iscomplexobj(values(x)) else np.float64
+    return lift(tape, x, np.dtype(kind)).reshape(())[()]
 
 
 def _as_float(x: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from oracles.exact.from_numpy.libraries.distributions import distribution
-from oracles.exact.from_numpy.numbers import TYPES, tells_types_apart
+from oracles.exact.from_numpy.numbers import PYTHONS, TYPES, tells_types_apart
 from oracles.exact.from_numpy.stand_ins import CACHE
 from oracles.exact.program.code_names import names_in
 from oracles.exact.program.containers import built_in_kind, items_of
@@ -28,8 +28,9 @@ from oracles.exact.program.trees import Derived
 
 Replacer = Callable[[Any], Any]
 PLACELESS = frozenset(map(id, (tuple, set, frozenset, np.ndarray)))  # the hash of a type may be anything
-NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind is not float}
+NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind not in PYTHONS}
 BUILTINS = (
+    "complex",
     "float",
     "max",
     "min",
@@ -142,10 +143,11 @@ class Search(Reach):
                     seen.add(id(namespace))
                     self._keep(namespace, dict)
                     yield from _entries(namespace, namespace.items(), replacer_for)
-        exactly = {id(f.__globals__) for f in naming["float"] if tells_types_apart(f.__code__)}
+        own_types = {kind.__name__ for kind in PYTHONS}
+        exactly = {id(f.__globals__) for n in own_types for f in naming[n] if tells_types_apart(f.__code__)}
         for name, functions in naming.items():
             modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
-            some = (own for key, own in modules.items() if name != "float" or key not in exactly)
+            some = (own for key, own in modules.items() if name not in own_types or key not in exactly)
             yield from (Builtin(own, name) for own in some)
 
     def _in_function(

@@ -132,7 +132,7 @@ class Substitutes:
     def leave_types(self) -> None:
         """Let NumPy's types be what they are."""
         for kind in (*numbers.TYPES, np.ndarray):
-            if kind is not float:
+            if kind not in numbers.PYTHONS:
                 self._made[id(kind)] = None
         self._held.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import math
 
 import jax
@@ -166,13 +167,13 @@ def test_a_right_gradient_by_another_algorithm_is_not_accused_where_the_truths_o
 
 def test_a_gradient_in_python_numbers_is_judged_by_its_numbers():
     def backward(g, x):
-        return g * np.array([math.exp(complex(v).real) for v in x])
+        return g * np.array([math.exp(v) for v in array.array("d", x)])
 
     x = np.linspace(-1, 1, 5)
     assert harness.check_gradient(np.exp, (x,), vjp=backward).verdict is Verdict.ACCURATE
     wrong = harness.check_gradient(np.exp, (x,), vjp=lambda g, x: 1.0001 * backward(g, x))
     assert wrong.verdict is Verdict.MISCOMPUTED
-    assert "the formula was not examined: complex() would take" in str(wrong)
+    assert "the formula was not examined: float() would take" in str(wrong)
 
 
 # -- what is kept in a narrower format -----------------------------------------------------------------------

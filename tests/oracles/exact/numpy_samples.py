@@ -325,6 +325,22 @@ SAMPLES: dict[str, Sample] = {
         ),
         (X, W),
     ),
+    "interp of what is periodic": Sample(
+        lambda x, f: (
+            np.interp(x, [-1.5, 0.1, 1.2], f[:3], left=0.5, period=4),
+            np.interp([0.4, 7.0], np.arange(4.0)[::-1], f, period=-3.5),
+            np.interp([0.4, 7.0], f, x[0], period=3.5 + x[0, 0]),
+        ),
+        (X, W),
+    ),
+    "linalg.tensorsolve": Sample(
+        lambda a, b: (
+            np.linalg.tensorsolve(np.eye(6).reshape(2, 3, 6) * 3 + b[:2, :3, None], a[:2]),
+            np.linalg.tensorsolve(a[None] + np.eye(3), b[0, :3], axes=(0,)),
+            np.linalg.tensorsolve(a, np.ones(3)),
+        ),
+        (A, X),
+    ),
     "linalg.multi_dot": Sample(lambda a, b: np.linalg.multi_dot([a, b, b.T]), (A, X)),
     "linalg.qr": Sample(
         lambda a, b: (

@@ -503,10 +503,9 @@ def _mutates(x):
 
 
 @pytest.mark.parametrize(("function", "message"), [
-    (lambda x: 2 * complex(x.sum()), r"complex\(\) would take a number of dtype float64.*complex\(x\.sum"),
+    (lambda x: 2 * array.array("d", x)[0], r"float\(\) would take a number of dtype float64.*array\.array"),
     (lambda x: math.nextafter(x[0], 9.0), r"use NumPy's own functions and keep it an array"),
     (lambda x: np.unique(x), r"np\.unique has no rule: say what it computes with"),
-    (lambda x: np.interp(x, [0, 1], [0, 1], period=2.0), r"np\.interp with period"),
     (lambda x: np.sort(x + 1j), r"np\.sort of complex numbers has no rule"),
     (lambda x: np.sinc(x + 1j), r"np\.sinc of complex numbers has no rule"),
     (lambda x: x * 1j, "complex numbers is recorded as pairs"),

@@ -291,6 +291,17 @@ SAMPLES = {
     "linalg.eigh": Sample(
         lambda a: (*la.eigh(a), la.eigh(a, eigvals_only=True), la.eigvalsh(a, lower=False)), (SPD,)
     ),
+    "linalg.eigh of two": Sample(
+        lambda a, b: tuple(
+            part
+            for kind in (1, 2, 3)
+            for part in (
+                *la.eigh(a, b @ b.T + np.eye(3), type=kind),
+                la.eigvalsh(a, b @ b.T + np.eye(3), type=kind, lower=False),
+            )
+        ),
+        (SPD, M),
+    ),
     "linalg.svd": Sample(lambda a: (*la.svd(a), la.svd(a, compute_uv=False)), (A,)),
     "fft": Sample(
         lambda x: tuple(
@@ -478,6 +489,15 @@ SAMPLES = {
         ),
         (X, V),
     ),
+    "hilbert": Sample(
+        lambda x, v: (
+            *parts(sg.hilbert(x)),
+            *parts(sg.hilbert(x, N=5, axis=0)),
+            *parts(sg.hilbert(v)),
+            *parts(sg.hilbert([v[0], v[1]], N=1)),
+        ),
+        (X, V),
+    ),
     "linalg of Toeplitz's and of circulant matrices": Sample(
         lambda x, v, w: (
             la.solve_toeplitz((v + np.eye(5)[0] * 5, [1.0, *w]), v),
@@ -572,7 +592,8 @@ def test_plain_numbers_stay_the_library_s_own():
 @pytest.mark.parametrize(("function", "message"), [
     (lambda x: la.solve(A, x, assume_a="banded"), "assume_a='banded'"),
     (lambda x: la.qr(x[:, None] * x, pivoting=True), "pivoting=True"),
-    (lambda x: la.eigh(x[:, None] * x, A), "eigh of two matrices"),
+    (lambda x: la.eigh(x[:, None] * x, np.eye(3) + 0j), "eigh of two complex matrices"),
+    (lambda x: sg.savgol_filter(x, 3, 1), "savgol_filter has no rule"),
     (lambda x: sc.comb(x, 2, exact=True), "comb with exact=True"),
     (lambda x: fft.dct(x[:1], type=1), "DCT-I of fewer than 2"),
     (lambda x: la.lu(x[:, None] * x + 1j), "lu of complex numbers"),

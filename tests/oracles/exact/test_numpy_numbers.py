@@ -2,6 +2,7 @@
 
 import array
 import builtins
+import cmath
 import contextlib
 import functools
 import logging
@@ -10,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from harness import check_gradient
+from harness import check_gradient, exact_gradient
 from oracles.exact.from_numpy import record
 from oracles.exact.program.errors import Unsupported
 from tests.oracles.exact.numpy_tools import leaves, value
@@ -332,3 +333,41 @@ def test_a_text_carries_no_number_away(write):
 
     found = check_gradient(function, (X,), grad=lambda x: np.array([x[1], x[0]]) * x[0])
     assert found.verdict == "unsupported", found
+
+
+def root(x):
+    """Of the quadratic equation, in Python's numbers."""
+    p, q = complex(x[0], x[1]), complex(imag=x[1], real=0.5)
+    return (-p + cmath.sqrt(p * p - 4 * q)) / 2
+
+
+COMPLEX = {
+    "its size": (lambda x: abs(complex(x[0], x[1])), lambda x: abs(x[0] + 1j * x[1])),
+    "a root": (lambda x: root(x).imag, lambda x: root_of_arrays(x).imag),
+    "parts that are complex": (
+        lambda x: complex(complex(x[0], 2), complex(0, x[1])).real ** 2,
+        lambda x: (x[0] - x[1]) ** 2,
+    ),
+    "of one number": (lambda x: complex(x[0]).conjugate().real * x[1], lambda x: x[0] * x[1]),
+    "mapped": (lambda x: abs(sum(map(complex, x), 1j)), lambda x: np.sqrt(x.sum() ** 2 + 1)),
+    "of texts and plain numbers": (
+        lambda x: x[0] * complex("1+2j").imag * complex(3).real,
+        lambda x: 6 * x[0],
+    ),
+    "asked for": (lambda x: x[0] if isinstance(complex(x[0], 1), complex) else x[1], lambda x: x[0]),
+}
+
+
+def root_of_arrays(x):
+    p, q = x[0] + 1j * x[1], 0.5 + 1j * x[1]
+    return (-p + np.sqrt(p * p - 4 * q)) / 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_keeps_the_record_of_both_parts(name, dtype):
+    function, plain = COMPLEX[name]
+    x = X.astype(dtype)
+    found, wanted = (exact_gradient(f, [x.astype(float)]).balls for f in (function, plain))
+    assert all(a.overlaps(b) for a, b in zip(found, wanted, strict=True))
+    assert value(function, x) == pytest.approx(function(x))

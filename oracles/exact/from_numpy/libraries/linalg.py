@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from oracles.exact.from_numpy.array import TracedArray
-from oracles.exact.from_numpy.libraries.standard import as_given, as_it_ran
-from oracles.exact.from_numpy.making import wrap
+from oracles.exact.from_numpy.libraries.standard import as_given, as_it_ran, of_kernel
+from oracles.exact.from_numpy.making import as_array, wrap
+from oracles.exact.from_numpy.nested import values
 from oracles.exact.from_numpy.refusals import unsupported
 from oracles.exact.program import complex_arrays as ca
 from oracles.exact.program.complex import Complex, as_complex
@@ -170,7 +171,7 @@ def _qr(a: Any, mode: str = "full", pivoting: bool = False) -> Any:
 
 def _eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = False, type: int = 1) -> Any:
     if b is not None:
-        raise unsupported("scipy.linalg.eigh of two matrices")
+        return _eigh_of_two(a, b, lower, eigvals_only, type)
     side: Any = "L" if lower else "U"
     if eigvals_only:
         return np.linalg.eigvalsh(a, side)
@@ -178,6 +179,31 @@ def _eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fal
         raise unsupported("scipy.linalg.eigh of complex numbers or batches")
     both = zip(_scipy().eigh(a.in_numpy, lower=lower), eigh(a.recorded, lower, _vectors), strict=True)
     return tuple(wrap(a.tape, value, recorded) for value, recorded in both)
+
+
+def _eigh_of_two(a: Any, b: Any, lower: bool, eigvals_only: bool, type: int) -> Any:
+    """A v = w B v, by the factor of B = L L*: u = L* v has L^-1 A L^-* u = w u.
+
+    Of type 2, A B v = w v, u is the same, and of type 3, B A v = w v, it is L^-1 v: L* A L u = w u.
+    """
+    said = {"lower": lower, "eigvals_only": eigvals_only, "type": type}
+    given = as_it_ran("scipy.linalg", "eigh", (a, b), said)
+    a, b = (symmetric(as_array(m), lower, conjugate=True) for m in (a, b))
+    factor = np.linalg.cholesky(b)
+    inner = _adjoint(factor) @ a @ factor
+    if type == 1:
+        inner = np.linalg.solve(factor, _adjoint(np.linalg.solve(factor, a)))
+    if eigvals_only:
+        return of_kernel(np.linalg.eigvalsh(inner), given)
+    if inner.dtype.kind == "c":
+        raise unsupported("the vectors of scipy.linalg.eigh of two complex matrices")
+    numbers, vectors = values(factor), given[1]
+    turned = np.linalg.solve(numbers, vectors) if type == 3 else numbers.T @ vectors
+    w, u = (wrap(inner.tape, v, r) for v, r in zip(
+        (given[0], turned), eigh(inner.recorded, True, lambda _: turned), strict=True
+    ))  # fmt: skip
+    v = factor @ u if type == 3 else np.linalg.solve(factor.T, u)
+    return of_kernel(w, given[0]), of_kernel(v, vectors)
 
 
 def _vectors(numbers: Array) -> Array:
@@ -246,7 +272,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lu_solve": _lu_solve,
     "qr": _qr,
     "eigh": _eigh,
-    "eigvalsh": lambda a, b=None, *, lower=True: _eigh(a, b, lower=lower, eigvals_only=True),
+    "eigvalsh": lambda a, b=None, **said: _eigh(a, b, eigvals_only=True, **said),
     "eig": _eig,
     "eigvals": lambda a, b=None: _eig(a, b)[0],
     "svd": _svd,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -264,6 +265,17 @@ def _lstsq(a: Operand, b: Operand, rcond: Any = None) -> tuple[Var, Var, Var, Va
     return (reshape(x, (columns,)) if b.ndim == 1 else x), rest, rank, s
 
 
+def _tensorsolve(a: Operand, b: Operand, axes: Any = None) -> Var:
+    """sum_j a_ij x_j = b_i, where i stands for as many axes as b has, and j for the others."""
+    a, b = pair(a, b)
+    last = [k % a.ndim for k in axes or ()]
+    order = [k for k in range(a.ndim) if k not in last] + last
+    a = index(a, lambda p: p.transpose(order))
+    shape = a.shape[b.ndim :]
+    found = _solve(reshape(a, (b.size, math.prod(shape))), reshape(b, (b.size,)))
+    return reshape(found, shape)
+
+
 def _cond(x: Var, p: Any = None) -> Var:
     if p in {None, 2, -2}:
         s = singular_values(floating(x))
@@ -304,6 +316,7 @@ RULES: dict[str, Rule] = {
         floating(x), axes_of(x, axis), ord, kept(keepdims)
     ),
     "linalg.solve": _solve,
+    "linalg.tensorsolve": _tensorsolve,
     "linalg.inv": lambda a: la.inverse(floating(a)),
     "linalg.det": lambda a: la.det(floating(a)),
     "linalg.slogdet": _slogdet,

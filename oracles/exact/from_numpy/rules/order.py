@@ -199,10 +199,11 @@ def _interp(
     x: Operand, xp: Operand, fp: Operand, left: Any = None, right: Any = None, period: Any = None
 ) -> Var:
     """From the first value on, along each piece as far as x goes: so outside it is that at the end."""
-    if period is not None:
-        raise unsupported("np.interp with period")
-    like = next(v for v in (x, xp, fp, left, right) if isinstance(v, Var))
+    like = next(v for v in (x, xp, fp, left, right, period) if isinstance(v, Var))
     x, xp, fp = (convert(like.builder.as_var(v, "float64"), "float64") for v in (x, xp, fp))
+    if period is not None:
+        x, xp, fp = _in_one_period(x, xp, fp, period)
+        left = right = None
     widths = xp[1:] - xp[:-1]
     way = fn.clamp(index(x, lambda p: p[..., None]) - xp[:-1], 0.0, widths)
     found = reduce_sum(way * ((fp[1:] - fp[:-1]) / widths), (way.ndim - 1,)) + fp[0]
@@ -211,6 +212,17 @@ def _interp(
             there = like.builder.broadcast(convert(like.builder.as_var(other, "float64"), "float64"), x.shape)
             found = select(compare(side, x, like.builder.broadcast(end, x.shape)), there, found)
     return found
+
+
+def _in_one_period(x: Var, xp: Var, fp: Var, period: Any) -> tuple[Var, Var, Var]:
+    """The same within one period, whose last point stands before its first, too, and the first after it."""
+    recorder: Any = x.builder
+    width = fn.absolute(convert(recorder.as_var(period, "float64"), "float64"))
+    x, points = (fn.remainder(v, recorder.broadcast(width, v.shape), "floor") for v in (x, xp))
+    order = recorder.decide(orders.argsort(points, 0))
+    points, fp = (index(v, lambda p: p[order]) for v in (points, fp))
+    before, after = points[-1:] - width, points[:1] + width
+    return x, concatenate([before, points, after], 0), concatenate([fp[-1:], fp, fp[:1]], 0)
 
 
 def _in_order(x: Var, axes: tuple[int, ...], leaves_out: bool) -> tuple[Var, Any]:
