@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from oracles.exact.from_numpy.libraries.linalg import wide
 from oracles.exact.from_numpy.libraries.standard import as_it_ran, of_kernel
 from oracles.exact.from_numpy.making import as_array
 from oracles.exact.from_numpy.nested import holds_traced, values
@@ -129,6 +130,7 @@ def _hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
     """x + i H x: the transform of x without what turns backwards, and twice what turns forwards."""
     if x.dtype.kind == "c":
         raise ValueError("x must be real")
+    x = wide(x)
     n = x.shape[axis] if N is None else int(N)
     shares = np.zeros(n, np.float32 if x.dtype == np.float32 else np.float64)
     shares[0], shares[1 : (n + 1) // 2] = 1, 2
