@@ -159,7 +159,7 @@ class Comparison:
             if seed >= FEW and self._is_hopeless(before, reach):
                 break
         found = [
-            (m > 0) & (each(arb.abs_upper, b) <= 2 * m) & ~is_hull(t)
+            (m > 0) & (each(arb.abs_upper, b) <= 2 * m) & ~_is_of_sides(t)
             for m, b, t in zip(most, before, self.true, strict=True)
         ]
         found = found if where is None else [f & own for f, own in zip(found, where, strict=True)]
@@ -167,7 +167,7 @@ class Comparison:
         if without_noise and not self.is_whole:
             with suppress(Undecided), precision(BITS):
                 sides = zip(without_noise(), self.true, strict=True)
-                apart = [(each(arb.abs_lower, e.balls - t.balls), is_hull(t)) for e, t in sides]
+                apart = [(each(arb.abs_lower, e.balls - t.balls), _is_of_sides(t)) for e, t in sides]
                 self.accept([(b <= 2 * m) & ~h for m, (b, h) in zip(most, apart, strict=True)], why)
 
     def _is_hopeless(self, before: Sequence[Array], reach: Sequence[NDArray[np.float64]]) -> bool:
@@ -176,6 +176,11 @@ class Comparison:
             bool(np.any(~agree & (each(arb.abs_lower, b) > FAR * own)))
             for agree, b, own in zip(self.agrees, before, reach, strict=True)
         )
+
+
+def _is_of_sides(t: Enclosure) -> Mask:
+    """Where the truth is that of points around: moved, the formula is there, and no longer here."""
+    return is_hull(t) if t.apart is None else is_hull(t) | t.apart
 
 
 def enclosed(found: Sequence[Array | Pairs]) -> list[Enclosure]:

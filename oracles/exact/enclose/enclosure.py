@@ -33,12 +33,15 @@ class Enclosure:
         kinks: Where the point lies on a kink: there the ball is the hull of the legal one-sided values.
         leaps: At which elements what is differentiated jumps, so that it has no slope and the ball says what
             its sides have; None where it does at none.
+        apart: At which elements the branch that holds at this point alone has another slope than those
+            around, which the ball is of; None where it has it at none.
     """
 
     found: Array | Pairs
     bits: int
     kinks: tuple[str, ...] = ()
     leaps: NDArray[np.bool_] | None = None
+    apart: NDArray[np.bool_] | None = None
 
     @property
     def pairs(self) -> Pairs | None:
@@ -214,7 +217,8 @@ class Enclosure:
 
     def __getstate__(self) -> dict[str, Any]:
         """With its balls as integers: Arb's do not pickle."""
-        own = {"bits": self.bits, "kinks": self.kinks, "leaps": self.leaps, "found": self.found}
+        own = vars(self) | {"found": self.found}
+        own.pop("balls", None)
         if self.pairs:
             return own
         plain = [in_integers(b) if isinstance(b, arb) else b for b in self.balls.ravel().tolist()]

@@ -33,11 +33,14 @@ from oracles.exact.enclose.rays import DISTANCE_BITS, PAIRS, Direction, directio
 from oracles.exact.enclose.unseen import Site, has_all, others_differ, together, towards, unseen
 from oracles.exact.program.balls import KINKS, TIES, each, filled, precision
 from oracles.exact.program.errors import Turned, Undecided, Unseen
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Array, Program, Shape, Var
 
 LEAST_BITS = 128  # with which it is told what hangs on which kink
 FEWEST = 2  # rays that tell a slope
 LOST_SLOPE = "0 times a slope without end, and those around have no limit, or several, or leave the domain"
+MORE = 3  # times: where digits cancel, slopes close by are told with twice and four times as many bits
+ULPS = 2  # that a number in the code may be off its formula
 LOOKS = 64  # directions beside the random ones, each towards a side that none has shown
 FULL = 2.0**-20  # of a hull, that is as good as none
 UNSEEN = (
@@ -274,13 +277,15 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
         for close in rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
             with TIES.collected() as others:
                 found = evaluate(free, close, 2 * DISTANCE_BITS + bits, at_point=True)
-            there, branches = found[: len(here)], found[len(here) :]
+            branches = found[len(here) :]
             turns = turns or others != ties
             taken = zip(branches, forward.guards, strict=True)
             leaves = leaves or not all(np.array_equal(b, expected) for b, (_, expected) in taken)
-            with precision(bits):
-                gaps = (b for a, c in zip(here, there, strict=True) for b in np.ravel(a - c).tolist())
-                jumps = jumps or not all(abs(gap) < arb(2) ** -(bits // 2) for gap in gaps)
+            if others != ties and not leaves:
+                jumps = jumps or not any(
+                    _are_near(forward, here, evaluate(forward, close, most, at_point=True), bits)
+                    for most in _more(2 * DISTANCE_BITS + bits)
+                )
     except Undecided:
         return False
     if turns and leaves:
@@ -291,6 +296,22 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
     if turns and jumps:
         raise Undecided("the function jumps where two numbers are equal, as they are here: it has no slope")
     return turns
+
+
+def _more(bits: int) -> tuple[int, ...]:
+    """More and more bits: of (x - sin x) / x^3 close to 0 few are left."""
+    return tuple(bits << times for times in range(MORE))
+
+
+def _are_near(forward: Program, here: Sequence[Array], there: Sequence[Array], bits: int) -> bool:
+    """Whether results are the same but for the distance, and for the rounding of what was written: 1/6."""
+    with precision(bits):
+        for var, *both in zip(forward.outputs, here, there, strict=True):
+            written = ULPS * arb(2) ** -format_of(var.dtype).digits if var.is_float else arb(0)
+            for a, b in zip(*(np.ravel(v).tolist() for v in both), strict=True):
+                if not abs(a - b) < max(arb(2) ** -(bits // 2), written * abs(b), key=float):
+                    return False
+    return True
 
 
 def limits_along_rays(
@@ -358,11 +379,21 @@ def _limits(
     watch: Callable[[], OneSide | None] = lambda: None,
 ) -> Iterator[list[Array]]:
     """The limits along each ray; numbers that meet all along may be put on one side."""
-    for near, far in zip(*(rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
-        slopes = [evaluate(program, at, 4 * DISTANCE_BITS + bits, work, watch()) for at in (near, far)]
+    for ends in zip(*(rays(inputs, active, k * DISTANCE_BITS, k * bits) for k in (2, 1)), strict=True):
+        for most in _more(4 * DISTANCE_BITS + bits):
+            slopes = [evaluate(program, at, most, work, watch()) for at in ends]
+            if all(_is_narrow(ball, bits) for both in slopes for ball in flat(both)):
+                break
         with precision(2 * bits):
             limits = [each(lambda a, b: _limit(a, b, bits), *pair) for pair in zip(*slopes, strict=True)]
         yield limits
+
+
+def _is_narrow(ball: arb, bits: int) -> bool:
+    """Whether more digits would say no more of a limit; of what is no number none do."""
+    if not ball.is_finite():
+        return True
+    return bool(ball.rad() < arb(2) ** -(bits + 2) * max(arb(1), abs(ball.mid()), key=float))
 
 
 def _limit(near: arb, far: arb, bits: int) -> arb | None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 from flint import arb
+from numpy.typing import NDArray
 
 from oracles.exact.enclose.enclosed_by_core import ZEROS, enclosed_by_core
 from oracles.exact.enclose.enclosure import Enclosure
@@ -85,7 +86,12 @@ def refine(
                         with suppress(Undecided):
                             around = slopes_around(program, inputs, active, results, bits, work)
                 if around:
-                    return [Enclosure(r, now, (*kinks, *jumps)) for r in around]
+                    here = zip(around, results or (), strict=False) if isolated else ()
+                    apart = [_apart(r, own) for r, own in here] or [None] * len(around)
+                    return [
+                        Enclosure(r, now, (*kinks, *jumps), apart=own)
+                        for r, own in zip(around, apart, strict=True)
+                    ]
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope
         except Turned as turned:  # more bits change nothing
@@ -122,6 +128,13 @@ def refine(
         before, now = results, 2 * now
         if leaps and (leap := _leap(program, bits, limits, work)):
             now, after = leap, now
+
+
+def _apart(around: Array, here: Array) -> NDArray[np.bool_] | None:
+    """Where slopes around are others than here."""
+    pairs = zip(around.ravel().tolist(), here.ravel().tolist(), strict=True)
+    found = np.array([not a.overlaps(b) for a, b in pairs], bool).reshape(around.shape)
+    return found if found.any() else None
 
 
 def _leap(program: Program, bits: int, limits: Limits, work: Work) -> int:

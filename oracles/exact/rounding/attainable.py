@@ -43,6 +43,7 @@ MANY, FEWER = 2**16, 4
 # attention to equal keys and values is a product of two sums that cancel, of which softmax leaves the first
 # at u. (A variance in two passes leaves u^2 of equal numbers, and so one in one pass is imprecise.)
 SQUARE = 3
+UNEQUAL = 2.0**-8
 
 
 def attainable(
@@ -81,6 +82,8 @@ def attainable(
     count = PERTURBATIONS if fully or not are_many(truth) else FEWER
     tried = ways(program.giving(slice(len(truth))), moving, count)
     steps = {i: half_ulps(inputs[i], formats[i], i in wrt) for i in moving}
+    if any(t.apart is not None for t in truth):
+        steps = _unequal(steps)
     largest, zero = _sampled(program, inputs, steps, truth, tried, bits, work)
     if any(np.any(c > _budget(t, name)) for c, t, name in zip(largest, truth, results, strict=True)):
         staying = _staying(program, inputs, steps, tried, bits, work)
@@ -100,8 +103,19 @@ def attainable(
     found = []
     for change, here, dtype in zip(largest, truth, results, strict=True):
         half = format_of(dtype).ulp(here.mid) / 2
+        if here.apart is not None:  # it may be told of no point so near to a hole
+            change = np.where(here.apart & (change > _budget(here, dtype)), 0.0, change)
         found.append(change + np.maximum(half, 2.0**-1074))
     return found, zero
+
+
+def _unequal(steps: Mapping[int, Numbers]) -> dict[int, Numbers]:
+    """A little less than half an ulp, for each number another part of it.
+
+    Equal numbers that went the same way would stay equal, where a branch holds for these alone.
+    """
+    rng = np.random.default_rng(0)
+    return {i: half * (1 - UNEQUAL * rng.random(half.shape)) for i, half in steps.items()}
 
 
 def _rounding(program: Program, inputs: Sequence[Array], count: int, work: Work | None) -> list[Numbers]:
