@@ -126,11 +126,14 @@ def _is_one_number(numbers: Array) -> bool:
 def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:
     """Whether it is all 0, as a mean or a first state, or may be a mask, or weights, of ones alone.
 
-    Integers are ones only along axes that others have; zeros among them are numbers of something. A square
-    matrix of zeros may be one that stays antisymmetric, triangular or diagonal.
+    A mask of booleans may leave out where it is set, as that of padding does. Integers are ones only along
+    axes that others have; zeros among them are numbers of something. A square matrix of zeros may be one that
+    stays antisymmetric, triangular or diagonal.
     """
     if numbers.size < 2 or not (is_moving(numbers) or numbers.dtype.kind in "biu"):
         return False
+    if numbers.dtype.kind == "b" and not numbers.any():
+        return True
     if is_moving(numbers) and not numbers.any():
         return numbers.ndim < 2 or numbers.shape[-1] != numbers.shape[-2]
     lengths = {1, *(length for a in posed.inputs if is_floating(a) for length in a.shape)}

@@ -27,7 +27,7 @@ class Elements:
         tokens: One per element, in the memory layout of `in_numpy`; views share them as they share memory.
     """
 
-    __slots__ = ("in_numpy", "tape", "tokens")
+    __slots__ = ("__weakref__", "in_numpy", "tape", "tokens")
     in_numpy: Any
     tape: Tape
     tokens: NDArray[Any]

@@ -199,3 +199,20 @@ SQUARE = {
 def test_a_square_matrix_of_zeros_may_have_to_stay_what_it_is(name):
     function, right = SQUARE[name]
     assert check_gradient(function, (X, np.zeros((6, 6))), grad=right, argnums=0).passed
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 1), (3,)])
+@pytest.mark.parametrize(("regards", "verdict"), [(True, "accurate"), (False, "wrong")])
+def test_a_mask_of_padding_that_leaves_out_nothing_hides_that_it_is_forgotten(shape, regards, verdict):
+    x = np.random.default_rng(0).normal(size=(4, 3))
+
+    def back(g, x, padding):
+        slope = g * (1 - np.tanh(x) ** 2)
+        return (np.where(padding, 0, slope) if regards else slope), None
+
+    found = check_gradient(
+        lambda x, padding: np.where(padding, 0.0, np.tanh(x)),
+        (x, np.zeros(shape, bool)), vjp=back, argnums=0,
+    )  # fmt: skip
+    assert found.verdict == verdict, str(found)
+    assert ("padding is all 0" in str(found)) is not regards

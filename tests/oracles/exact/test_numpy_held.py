@@ -6,6 +6,7 @@ import functools
 import random
 import sys
 import types
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -341,3 +342,14 @@ MASKED = Call(0, "numpy", "numpy.exp", None, np.exp, (np.array([-np.inf, 0.5]),)
 def test_of_our_code_that_asks_what_it_names_is_not_followed(function):
     """It is most of what is loaded, and nothing that is differentiated is computed there."""
     assert 5 < len(list(Search().items([function]))) < 200
+
+
+def test_recorded_arrays_may_be_referred_to_weakly():
+    """As MyGrad's guard of memory does."""
+    alive = weakref.WeakValueDictionary()
+
+    def function(x):
+        alive[id(x)] = x
+        return np.sin(weakref.ref(x)())
+
+    assert check_gradient(function, (X,), vjp=lambda g, x: g * np.cos(x)).verdict == "accurate"
