@@ -19,7 +19,7 @@ from harness.selection import near_matches
 from harness.subject.contents import is_inexact, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
-from harness.subject.moving import OUTSIDE, is_same, reads_elsewhere, unmoving
+from harness.subject.moving import OUTSIDE, is_same, never_moving, reads_elsewhere
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
@@ -125,7 +125,7 @@ class Layer:
 
     def _see_what_moves(self, inputs: Sequence[Array]) -> None:
         """Which parameters move the result, here or where all have other numbers; and only in the copies."""
-        still = unmoving(partial(self.forward, *inputs), self.parameters)
+        still = never_moving(self.forward, inputs, self.parameters)
         self.unmoved = {
             self.names[k]: f"the result does not move with {self.names[k]}: does forward use a copy of it?"
             for k in still

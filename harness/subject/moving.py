@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,28 @@ def is_same(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is other
     return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def never_moving(
+    function: Callable[..., Any], inputs: Sequence[Any], parameters: Sequence[Array]
+) -> list[int]:
+    """Which parameters move no result of a function of inputs and parameters, of other inputs neither.
+
+    That of a PReLU moves none of positive inputs, and a weight none of zeros.
+    """
+    still = unmoving(partial(function, *inputs), parameters)
+    for other in (moved, _opposite):
+        elsewhere = [other(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs]
+        if still and has_numbers(_given(function, [*elsewhere, *parameters])):
+            there = unmoving(partial(function, *elsewhere), parameters)
+            still = [k for k in still if k in there]
+    return still
+
+
+def _opposite(array: Array) -> Array:
+    """Its numbers beyond -1, where they were positive, and beyond 1."""
+    found: Array = np.where(array < 0, 1 - array, -1 - array).astype(array.dtype)
+    return found
 
 
 def unmoving(function: Callable[..., Any], parameters: Sequence[Array]) -> list[int]:

@@ -26,8 +26,8 @@ from harness.subject.moving import (
     is_same,
     is_trained,
     moved,
+    never_moving,
     reads_elsewhere,
-    unmoving,
     writable,
     written_over,
 )
@@ -123,7 +123,7 @@ class Network:
         self.faults += self._not_compared(x, out, ran)
         (over,) = written_over(self._contents, lambda ran, _: self._run(ran, "gradient", x))
         self._written += [array for place, array in self._contents.arrays.items() if place in over - written]
-        still = [self.names[k] for k in unmoving(partial(self.forward, x), self.parameters)]
+        still = [self.names[k] for k in never_moving(self.forward, [x], self.parameters)]
         self.unmoved = {
             str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
             for name in still

@@ -724,3 +724,39 @@ def test_a_number_has_no_axes(factor):
     found = check_layer(OneOutput(factor), X)
     right = {part.name: part.verdict.right for part in found.parts if not part.of_value}
     assert right == {"x": True, "W": True, "b": factor == 1}
+
+
+class PReLU:
+    def __init__(self, slope, factor=1.0):
+        self.slope, self.factor, self.dslope = slope, factor, None
+
+    def forward(self, x):
+        self.x = x
+        return np.where(x > 0, x, self.slope * x)
+
+    def backward(self, g):
+        self.dslope = np.sum(g * np.where(self.x > 0, 0, self.x), axis=0)
+        return self.factor * g * np.where(self.x > 0, 1, self.slope)
+
+
+class Product:
+    def __init__(self, weight, factor=1.0):
+        self.weight, self.factor, self.dweight = weight, factor, None
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.weight
+
+    def backward(self, g):
+        self.dweight = self.x.T @ g
+        return self.factor * g @ self.weight.T
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "accurate"), (2.0, "wrong")])
+@pytest.mark.parametrize(
+    ("kind", "own", "x"), [(PReLU, np.full(3, 0.25), np.abs(X) + 0.25), (Product, W, 0 * X)]
+)
+def test_a_parameter_that_moves_the_result_of_other_inputs_alone_is_one(kind, own, x, factor, verdict):
+    found = check_layer(kind(own, factor), x)
+    assert found.verdict == verdict, str(found)
+    assert "no parameter moves" not in str(found)
