@@ -188,8 +188,18 @@ def is_near(one: Any, other: Any) -> bool:
 
 
 def pull(copy: Any, dout: Any) -> Any:
-    """What its backward gives, of the cotangents of several results one by one where it takes them so."""
+    """What its backward gives, of the cotangents of several results one by one where it takes them so.
+
+    Raises:
+        ValueError: It takes no cotangent, or more than that.
+    """
     one_by_one = isinstance(dout, tuple) and takes(copy.backward, len(dout))
+    if not one_by_one and not takes(copy.backward, 1):
+        raise ValueError(
+            "backward must take the gradient of what forward returns, backward(dout), got "
+            f"{type(copy).__name__}.backward{_signature(copy.backward)}: keep in forward what else it needs; "
+            "of a loss dout may be left out, as in backward(dout=1)"
+        )
     found = copy.backward(*dout) if one_by_one else copy.backward(dout)
     return getattr(copy, OF_INPUTS, None) if found is None else found
 
@@ -208,9 +218,16 @@ def ones(out: Any) -> Any:
 
 
 def takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with so many arguments."""
+    """Whether a function can be called with so many arguments; one argument, if nobody knows."""
+    signature = _signature(function)
     try:
-        inspect.signature(function).bind(*range(count))
-    except (TypeError, ValueError):
+        return count == 1 if signature is None else bool(signature.bind(*range(count)))
+    except TypeError:
         return False
-    return True
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):  # of compiled code
+        return None

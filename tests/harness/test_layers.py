@@ -239,6 +239,19 @@ class NoGrads(book.AffineOfDictionaries):
         return dout @ self.params["W1"].T
 
 
+class TakesTargets:
+    def forward(self, x):
+        return np.mean(x**2)
+
+    def backward(self, dout, t):
+        return dout * t
+
+
+class TakesNothing(TakesTargets):
+    def backward(self):
+        return 1.0
+
+
 class FewGrads(book.AffineOfDictionaries):
     def backward(self, dout):
         self.grads["W1"] = self.x.T @ dout
@@ -253,6 +266,11 @@ class FewGrads(book.AffineOfDictionaries):
             r"layer must have forward\(x\) and backward\(dout\), got a NoBackward without backward",
         ),
         (3.0, "got a float without forward and backward"),
+        (
+            TakesTargets(),
+            r"backward\(dout\), got TakesTargets.backward\(dout, t\): keep in forward what else",
+        ),
+        (TakesNothing(), r"got TakesNothing.backward\(\): .*dout may be left out, as in backward\(dout=1\)"),
         (NoResult(), "NoResult.forward returns None: let it return the result, or leave that in self.output"),
         (NoGrads(W, B), "NoGrads has `params`, a dict, and `grads` is missing"),
         (FewGrads(W, B), r"FewGrads.grads lacks \['b1'\], which are in `params`"),
