@@ -21,7 +21,7 @@ import numpy as np
 from oracles.exact.program.code_names import BY_NAME, names_in, names_of_code, words_in
 from oracles.exact.program.containers import CONTAINERS, built_in_kind, values_of
 from oracles.exact.program.trees import Derived
-from oracles.exact.program.user_modules import COPYING, asks, is_user
+from oracles.exact.program.user_modules import COMPUTING, asks, is_user
 
 LARGE = 1000  # containers with more elements are not searched for code
 # Of the standard library, and the user's in them.
@@ -271,7 +271,7 @@ class Walk:
     def _look_into(self, function: types.FunctionType, inside: list[Any]) -> list[Any]:
         """What a function of the user's leads to."""
         own = {FINDERS[id(v)] for v in inside if id(v) in FINDERS} | names_in(function.__code__)
-        if _home(function).startswith(COPYING):
+        if _home(function).startswith(COMPUTING):
             own -= BY_NAME | IMPORTING
         else:
             self._codes.append(function.__code__)

@@ -23,7 +23,8 @@ OWN = (
 )
 # Ours that asks about the user's code, and computes nothing of it: what it names is not followed.
 ASKING = ("harness.", "oracles.frameworks.")
-COPYING = "harness.subject."  # it makes arrays that the user's code writes into
+# But for what makes arrays that the user's code writes into, and what has functions that are checked.
+COMPUTING = tuple(f"harness.{room}." for room in ("subject", "cases", "book", "atlas", "bench", "inputs"))
 _HOME = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 # Where our own files lie, as the beginnings of their paths: a message names no line of these.
 OURS = (
@@ -36,7 +37,7 @@ OURS = (
 
 def asks(name: str) -> bool:
     """Whether a module of this name is of ours that asks about the user's code."""
-    return name.startswith(ASKING) and not name.startswith(COPYING)
+    return name.startswith(ASKING) and not name.startswith(COMPUTING)
 
 
 @functools.cache
