@@ -194,13 +194,17 @@ def pull(copy: Any, dout: Any) -> Any:
         ValueError: It takes no cotangent, or more than that.
     """
     one_by_one = isinstance(dout, tuple) and takes(copy.backward, len(dout))
-    if not one_by_one and not takes(copy.backward, 1):
+    try:
+        found = copy.backward(*dout) if one_by_one else copy.backward(dout)
+    except TypeError:
+        signature = _signature(copy.backward)
+        if one_by_one or signature is None or takes(copy.backward, 1):
+            raise
         raise ValueError(
             "backward must take the gradient of what forward returns, backward(dout), got "
-            f"{type(copy).__name__}.backward{_signature(copy.backward)}: keep in forward what else it needs; "
+            f"{type(copy).__name__}.backward{signature}: keep in forward what else it needs; "
             "of a loss dout may be left out, as in backward(dout=1)"
-        )
-    found = copy.backward(*dout) if one_by_one else copy.backward(dout)
+        ) from None
     return getattr(copy, OF_INPUTS, None) if found is None else found
 
 
@@ -218,10 +222,10 @@ def ones(out: Any) -> Any:
 
 
 def takes(function: Callable[..., Any], count: int) -> bool:
-    """Whether a function can be called with so many arguments; one argument, if nobody knows."""
+    """Whether a function is known to take so many arguments."""
     signature = _signature(function)
     try:
-        return count == 1 if signature is None else bool(signature.bind(*range(count)))
+        return signature is not None and bool(signature.bind(*range(count)))
     except TypeError:
         return False
 

@@ -142,11 +142,11 @@ def never_moving(
 
     That of a PReLU moves none of positive inputs, and a weight none of zeros.
     """
-    still = unmoving(partial(function, *inputs), parameters)
+    still = _unmoving(partial(function, *inputs), parameters)
     for other in (moved, _opposite):
         elsewhere = [other(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs]
         if still and has_numbers(_given(function, [*elsewhere, *parameters])):
-            there = unmoving(partial(function, *elsewhere), parameters)
+            there = _unmoving(partial(function, *elsewhere), parameters)
             still = [k for k in still if k in there]
     return still
 
@@ -157,7 +157,7 @@ def _opposite(array: Array) -> Array:
     return found
 
 
-def unmoving(function: Callable[..., Any], parameters: Sequence[Array]) -> list[int]:
+def _unmoving(function: Callable[..., Any], parameters: Sequence[Array]) -> list[int]:
     """Which parameters move no result, here or where all have other numbers.
 
     None do where no result has a finite number: it is NaN whatever they are, and nothing is known of them.

@@ -217,8 +217,7 @@ class Enclosure:
 
     def __getstate__(self) -> dict[str, Any]:
         """With its balls as integers: Arb's do not pickle."""
-        own = vars(self) | {"found": self.found}
-        own.pop("balls", None)
+        own = {name: value for name, value in vars(self).items() if name != "balls"}
         if self.pairs:
             return own
         plain = [in_integers(b) if isinstance(b, arb) else b for b in self.balls.ravel().tolist()]

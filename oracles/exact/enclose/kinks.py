@@ -275,17 +275,17 @@ def is_isolated(forward: Program, inputs: Sequence[Array], active: Sequence[int]
         with TIES.collected() as ties:
             here = evaluate(forward, inputs, bits, at_point=True)
         for close in rays(inputs, active, DISTANCE_BITS, bits) if ties else ():
-            with TIES.collected() as others:
-                found = evaluate(free, close, 2 * DISTANCE_BITS + bits, at_point=True)
-            branches = found[len(here) :]
+            for most in _more(2 * DISTANCE_BITS + bits):
+                with TIES.collected() as others:
+                    found = evaluate(free, close, most, at_point=True)
+                taken = zip(found[len(here) :], forward.guards, strict=True)
+                leaves = leaves or not all(np.array_equal(b, expected) for b, (_, expected) in taken)
+                asks = others != ties and not leaves
+                if not asks or _are_near(forward, here, found[: len(here)], bits):
+                    break
+            else:
+                jumps = True
             turns = turns or others != ties
-            taken = zip(branches, forward.guards, strict=True)
-            leaves = leaves or not all(np.array_equal(b, expected) for b, (_, expected) in taken)
-            if others != ties and not leaves:
-                jumps = jumps or not any(
-                    _are_near(forward, here, evaluate(forward, close, most, at_point=True), bits)
-                    for most in _more(2 * DISTANCE_BITS + bits)
-                )
     except Undecided:
         return False
     if turns and leaves:

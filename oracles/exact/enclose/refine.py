@@ -86,11 +86,9 @@ def refine(
                         with suppress(Undecided):
                             around = slopes_around(program, inputs, active, results, bits, work)
                 if around:
-                    here = zip(around, results or (), strict=False) if isolated else ()
-                    apart = [_apart(r, own) for r, own in here] or [None] * len(around)
                     return [
-                        Enclosure(r, now, (*kinks, *jumps), apart=own)
-                        for r, own in zip(around, apart, strict=True)
+                        Enclosure(r, now, (*kinks, *jumps), apart=_apart(r, here) if isolated else None)
+                        for r, here in zip(around, results or (), strict=True)
                     ]
             if kinks and active and not problem:
                 kinks.clear()  # every element has one slope

@@ -9,7 +9,6 @@ else they pass for the types that they stand for.
 from __future__ import annotations
 
 import dis
-import inspect
 import types
 from typing import Any
 
@@ -47,7 +46,7 @@ class Number(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """The number, or the array, of the original's type."""
-        if cls.original is complex and recording.get():
+        if cls.original is complex and recording.get() and holds_traced((args, kwargs)):
             return _complex(cls.tape, *args, **kwargs)
         if not (recording.get() and len(args) == 1 and not kwargs):
             return cls.original(*args, **kwargs)
@@ -83,29 +82,20 @@ class Kind(Number):
         return type(args[0]).passes_for if is_asked else type(*args, **kwargs)
 
 
-def _complex(tape: Tape, *args: Any, **kwargs: Any) -> Any:
+def _complex(tape: Tape, real: Any = 0.0, imag: Any = None) -> Any:
     """`complex(real, imag)`; a complex number for one of them has a part in the other."""
-    if not holds_traced((args, kwargs)):
-        return complex(*args, **kwargs)
-    given = [_number(tape, x) for x in inspect.signature(_called).bind(*args, **kwargs).args]
-    real, imag = [*given, _number(tape, 0.0)][:2]
-    if len(given) == 2 and any(v.dtype.kind == "c" for v in given):
-        found = real + 1j * imag
-    elif real.dtype.kind == "c":
-        found = real
+    re, im = _number(tape, real), _number(tape, 0.0 if imag is None else imag)
+    if re.dtype.kind == "c" and imag is None:
+        found = re
+    elif "c" in {re.dtype.kind, im.dtype.kind}:
+        found = re + 1j * im
     else:
-        value = np.complex128(complex(real.in_numpy, imag.in_numpy))
-        found = wrap(tape, value, pair(real.recorded, imag.recorded))
+        found = wrap(tape, np.complex128(complex(re.in_numpy, im.in_numpy)), pair(re.recorded, im.recorded))
     return found.as_python(complex)
-
-
-def _called(real: Any = 0, imag: Any = 0) -> None:
-    """As `complex` is."""
 
 
 def _number(tape: Tape, x: Any) -> Any:
     """One number, as complex as it is."""
-    x = array(tape, x) if is_traced(x) else x
     kind = np.complex128 if np.iscomplexobj(values(x)) else np.float64
     return lift(tape, x, np.dtype(kind)).reshape(())[()]
 

@@ -28,6 +28,7 @@ from oracles.exact.program.trees import Derived
 
 Replacer = Callable[[Any], Any]
 PLACELESS = frozenset(map(id, (tuple, set, frozenset, np.ndarray)))  # the hash of a type may be anything
+NUMBERS = {kind.__name__ for kind in PYTHONS}
 NUMPYS = {kind.__name__ for kind in (*TYPES, np.ndarray) if kind not in PYTHONS}
 BUILTINS = (
     "complex",
@@ -143,11 +144,10 @@ class Search(Reach):
                     seen.add(id(namespace))
                     self._keep(namespace, dict)
                     yield from _entries(namespace, namespace.items(), replacer_for)
-        own_types = {kind.__name__ for kind in PYTHONS}
-        exactly = {id(f.__globals__) for n in own_types for f in naming[n] if tells_types_apart(f.__code__)}
+        exactly = {id(f.__globals__) for n in NUMBERS for f in naming[n] if tells_types_apart(f.__code__)}
         for name, functions in naming.items():
             modules = {id(f.__globals__): f.__globals__ for f in functions if name not in f.__globals__}
-            some = (own for key, own in modules.items() if name not in own_types or key not in exactly)
+            some = (own for key, own in modules.items() if name not in NUMBERS or key not in exactly)
             yield from (Builtin(own, name) for own in some)
 
     def _in_function(

@@ -43,7 +43,7 @@ MANY, FEWER = 2**16, 4
 # attention to equal keys and values is a product of two sums that cancel, of which softmax leaves the first
 # at u. (A variance in two passes leaves u^2 of equal numbers, and so one in one pass is imprecise.)
 SQUARE = 3
-UNEQUAL = 2.0**-8
+UNEQUAL = 2.0**-8  # of half an ulp, by which steps differ
 
 
 def attainable(

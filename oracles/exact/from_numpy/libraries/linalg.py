@@ -190,18 +190,18 @@ def _eigh_of_two(a: Any, b: Any, lower: bool, eigvals_only: bool, type: int) -> 
     given = as_it_ran("scipy.linalg", "eigh", (a, b), said)
     a, b = (symmetric(as_array(m), lower, conjugate=True) for m in (a, b))
     factor = np.linalg.cholesky(b)
-    inner = _adjoint(factor) @ a @ factor
     if type == 1:
-        inner = np.linalg.solve(factor, _adjoint(np.linalg.solve(factor, a)))
+        inner: Any = np.linalg.solve(factor, _adjoint(np.linalg.solve(factor, a)))
+    else:
+        inner = _adjoint(factor) @ a @ factor
     if eigvals_only:
         return of_kernel(np.linalg.eigvalsh(inner), given)
     if inner.dtype.kind == "c":
         raise unsupported("the vectors of scipy.linalg.eigh of two complex matrices")
     numbers, vectors = values(factor), given[1]
     turned = np.linalg.solve(numbers, vectors) if type == 3 else numbers.T @ vectors
-    w, u = (wrap(inner.tape, v, r) for v, r in zip(
-        (given[0], turned), eigh(inner.recorded, True, lambda _: turned), strict=True
-    ))  # fmt: skip
+    both = zip((given[0], turned), eigh(inner.recorded, True, lambda _: turned), strict=True)
+    w, u = (wrap(inner.tape, value, recorded) for value, recorded in both)
     v = factor @ u if type == 3 else np.linalg.solve(factor.T, u)
     return of_kernel(w, given[0]), of_kernel(v, vectors)
 
