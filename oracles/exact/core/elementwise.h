@@ -5,6 +5,16 @@
 #define TO double *restrict h, double *restrict l, double *restrict r
 #define X get(x, i)
 #define Y get(y, i)
+/* Beside infinity: times what is surely not 0, or over that, it is infinite; what is known over it is 0. */
+INLINE int is_not_zero(ball x) { return fabs(x.h) * (1 - 0x1p-50) > x.r; }
+INLINE ball times(ball x, ball y, ball otherwise) {
+  return either(infinite(x, y) & is_not_zero(x) & is_not_zero(y), (ball){x.h * y.h, 0, 0}, otherwise);
+}
+INLINE ball over(ball x, ball y, ball otherwise) {
+  double end = x.h / y.h;
+  int none = fabs(end) == 0, told = none | ((fabs(end) == INFINITY) & is_not_zero(y));
+  return either(infinite(x, y) & told, (ball){none ? 0 : end, 0, 0}, otherwise);
+}
 #define EACH(expression) for (int64_t i = 0; i < count; i++) { ball z = expression; h[i] = z.h; l[i] = z.l; r[i] = z.r; }
 #define ONE_OPERAND(name, expression) VECTORS static void name(int64_t count, view x, TO) { EACH(expression) }
 #define TWO_OPERANDS(name, expression) VECTORS static void name(int64_t count, view x, view y, TO) { EACH(expression) }
@@ -20,12 +30,12 @@ ONE_OPERAND(uppers, top_end(X))
 ONE_OPERAND(shares, either(is_endless(X), (ball){0.5, 0, 0.5}, X))
 TWO_OPERANDS(sums, add(X, Y))
 TWO_OPERANDS(differences, add(X, negative(Y)))
-TWO_OPERANDS(products, mul(X, Y))
-TWO_OPERANDS(quotients, quotient(X, Y))
+TWO_OPERANDS(products, times(X, Y, mul(X, Y)))
+TWO_OPERANDS(quotients, over(X, Y, quotient(X, Y)))
 TWO_OPERANDS(rough_sums, rough_add(X, Y))
 TWO_OPERANDS(rough_differences, rough_add(X, negative(Y)))
-TWO_OPERANDS(rough_products, rough_mul(X, Y))
-TWO_OPERANDS(rough_quotients, rough_div(X, Y))
+TWO_OPERANDS(rough_products, times(X, Y, rough_mul(X, Y)))
+TWO_OPERANDS(rough_quotients, over(X, Y, rough_div(X, Y)))
 TWO_OPERANDS(larger_ones, larger(X, Y))
 TWO_OPERANDS(smaller_ones, negative(larger(negative(X), negative(Y))))
 TWO_OPERANDS(spread_ones, with(mid(X), (x.r[i] + upper(magnitude(Y))) * UP + 0.0 * (x.h[i] + y.r[i])))

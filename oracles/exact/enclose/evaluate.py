@@ -103,7 +103,8 @@ def evaluate(
         given = zip(program.inputs, inputs, strict=True)
         values = {v: numbers(x) if v in plain else exact(x) for v, x in given}
         coefficients: dict[Series, Sequence[Array]] = {}
-        open_ = Open()
+        of: dict[Var, list[Series]] = {}  # the series that a value is read by
+        open_, guards = Open(), dict(program.guards)
         for number, equation in enumerate(program.equations):
             if work is not None:
                 work.spend(program.costs[number] * factor, number, len(program.equations))
@@ -112,6 +113,8 @@ def evaluate(
                 key, highest = program.series[equation.output]
                 if key not in coefficients:
                     coefficients[key] = _series(equation, operands, highest)
+                    for v in key[0]:
+                        of.setdefault(v, []).append(key)
                 result = coefficients[key][equation.params["order"]]
                 if at_point:
                     result = at_ends(equation, operands, result)
@@ -122,18 +125,23 @@ def evaluate(
                 else:
                     result = exact(result) if equation.output.is_float else np.asarray(result)
             values[equation.output] = result
+            if equation.output in guards and equation.output not in open_:  # what follows is not needed
+                _hold(guards[equation.output], result)
             if watch:
                 watch(equation, operands, result)
             for v in program.last_uses.get(number, ()):
                 del values[v]
-                if coefficients:
-                    for key in [k for k in coefficients if v in k[0]]:
-                        del coefficients[key]
+                for key in of.pop(v, ()):
+                    coefficients.pop(key, None)
         open_.require(*program.outputs, *(v for v, _ in program.guards))
         for v, expected in program.guards:
-            if not np.array_equal(values[v], expected):
-                raise Turned.from_(expected, values[v])
+            _hold(expected, values[v])
         return [values[v] for v in program.outputs]
+
+
+def _hold(expected: Array, found: Array) -> None:
+    if not np.array_equal(found, expected):
+        raise Turned.from_(expected, found)
 
 
 def _plain(program: Program) -> set[Var]:

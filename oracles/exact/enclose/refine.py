@@ -10,12 +10,13 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.enclosed_by_core import ZEROS, enclosed_by_core
+from oracles.exact.enclose.enclosed_by_core import NEAR_ZERO, ZEROS, Mask, enclosed_by_core
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate
+from oracles.exact.enclose.identities import vanishing
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
 from oracles.exact.enclose.limits import GUARD_BITS, Limits
-from oracles.exact.program.balls import KINKS, LOST, all_finite, precision
+from oracles.exact.program.balls import KINKS, LOST, ZERO, all_finite, precision
 from oracles.exact.program.errors import Exhausted, Pole, Turned, Undecided, Unseen
 from oracles.exact.program.program import Array, Program
 
@@ -51,6 +52,7 @@ def refine(
     work, now, before, whole = Work(limits.seconds), bits, None, program
     first = bits
     after = 0  # the bits to go on with where a leap to those that tell a zero was in vain
+    zeros: list[Mask] | None = None
     if beside:
         program = whole.giving(slice(len(whole.outputs) - beside))
     if quickly and not isolated:
@@ -72,6 +74,9 @@ def refine(
             with KINKS.collected() as kinks, LOST.collected() as lost:
                 found = evaluate(whole, inputs, now, work, poles, not active)
             count = len(program.outputs)
+            zeros = zeros or _by_identity(program, inputs, found[:count], work)
+            for result, zero in zip(found, zeros or (), strict=False):
+                result[zero] = ZERO
             results: list[Array] | None = found[:count]
             if not (kinks or lost or _too_wide(found[count:], bits, limits.zero_bits)):
                 others = found[count:]
@@ -126,6 +131,20 @@ def refine(
         before, now = results, 2 * now
         if leaps and (leap := _leap(program, bits, limits, work)):
             now, after = leap, now
+
+
+def _by_identity(
+    program: Program, inputs: Sequence[Array], results: Sequence[Array], work: Work
+) -> list[Mask] | None:
+    """Which balls close around 0 are 0 by an identity, which no bits show; None where there are none."""
+
+    def near(ball: arb) -> bool:
+        return bool(ball.contains(0) and not ball.is_zero() and ball.rad() < NEAR_ZERO)
+
+    masks = [np.array([near(b) for b in r.ravel().tolist()], bool).reshape(r.shape) for r in results]
+    if not any(mask.any() for mask in masks) or not work.pays(program.cost):
+        return None
+    return vanishing(program, inputs, masks, here=True)
 
 
 def _apart(around: Array, here: Array) -> NDArray[np.bool_] | None:

@@ -42,6 +42,7 @@ BEYOND = 2.0**-30  # how far a step leads beyond what is 0, at which another pie
 JITTER = 2.0**-10  # of the numbers that grow together, that no two are tied
 
 ROWS = (weights, mixture, arrange_)
+SIDELESS = (unit_, edge_rate)  # what is 0 at their kinks has not two sides
 Site = tuple[int, int]  # the number of an equation and that of an element of it
 
 
@@ -98,11 +99,13 @@ def others_differ(
         program, inputs, active, bits, work: As for `unseen`.
         close: The numbers of the inputs at these points.
     """
+    if not any(_may_turn(e) for e in program.equations):
+        return False
     rays, results, most = list[Operands](), list[list[Array]](), 4 * DISTANCE_BITS + bits
     for point in close:
         rays.append((kinks := Kinks()).operands)
         results.append(evaluate(program, point, most, work, kinks))
-    sites = {n: range(e.output.size) for n, (e, _) in rays[0].items() if not e.primitive.jumps}
+    sites = {n: range(e.output.size) for n, (e, _) in rays[0].items() if _may_turn(e)}
     others: dict[int, Array] = {}  # which elements have another side
     for (n, element), _ in unseen(program, inputs, active, sites, rays, bits, work, unknown=False):
         others.setdefault(n, np.zeros(rays[0][n][0].output.size, bool))[element] = True
@@ -124,6 +127,12 @@ def others_differ(
             if not all(abs(a - b) <= SAME * size for a, b in pairs):
                 return True
     return False
+
+
+def _may_turn(equation: Equation) -> bool:
+    """Whether an equation may have another side, or another order, than rays have seen."""
+    primitive = equation.primitive
+    return primitive.kink is not None and not primitive.jumps and primitive not in SIDELESS
 
 
 class _Turning:
@@ -162,7 +171,7 @@ def _gaps(equation: Equation, operands: list[Array]) -> Array | None:
     kink = equation.primitive.kink
     assert kink is not None
     gaps = np.ravel(kink.gap(*operands, **equation.params))
-    return None if gaps.dtype.kind == "i" or equation.primitive in (unit_, edge_rate) else gaps
+    return None if gaps.dtype.kind == "i" or equation.primitive in SIDELESS else gaps
 
 
 def _around(

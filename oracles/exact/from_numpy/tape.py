@@ -8,6 +8,7 @@ is read as the pieces, wherever they were computed. Token 0 is an exact zero, UN
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -64,7 +65,7 @@ class Tape:
         self.wrote_text = False  # whether a recorded number stands in a text
         self.holds_unknown = False  # whether a function without a rule gave something
         self.asked: list[Opaque] = []  # where such a number was asked for, what is said then
-        self._bases: list[int] = []
+        self._bases = array("q")  # the first token of each value
         self._values: list[Var | Complex] = []
         self._numbers: list[Array | None] = []  # of those values that are constants
         self._next = 1
@@ -102,12 +103,12 @@ class Tape:
 
     def constant(self, numbers: Any, dtype: str) -> Any:
         """The numbers as they are written, exactly; NaN and infinities too, which nothing may depend on."""
-        array = np.array(numbers)
+        given = np.array(numbers)
         if dtype in REAL:
-            return complex_constant(self.recorder, array, dtype, lambda _, v, kind: self.constant(v, kind))
+            return complex_constant(self.recorder, given, dtype, lambda _, v, kind: self.constant(v, kind))
         if dtype in FLOATS:
-            array = array.astype(np.float64)
-        return self.recorder.constant(array, dtype)
+            given = given.astype(np.float64)
+        return self.recorder.constant(given, dtype)
 
     def literal(self, numbers: Array, dtype: str) -> Tokens:
         """Tokens for numbers that stand in the code."""
@@ -154,7 +155,9 @@ class Tape:
         if lowest >= self._bases[last]:
             return gather(value(last), tokens - self._bases[last])
         first = max(bisect_right(self._bases, lowest) - 1, 0)
-        bases = np.array(self._bases[first : last + 1])
+        bases = np.frombuffer(self._bases, np.int64)[
+            first : last + 1
+        ].copy()  # an array that is seen cannot grow
         owner = np.searchsorted(bases, tokens, side="right") - 1
         used = np.unique(owner[tokens > 0])
         parts = [reshape(v, (v.size,)) for v in (value(first + int(i)) for i in used)]

@@ -97,24 +97,36 @@ class _CoreSampling:
         with KINKS.collected() as kinks:
             if not every(self.plan.blocks, self._work_on, "exact values nearby"):
                 return None
-        if self.whole.is_open:
-            if kinks:  # hulls, of which Arb's rule says more
-                return None
-            work, cost = self.work, self.program.cost / PART
-            elements = self.plan.elements(
-                self.whole.open, cost if work is None else min(cost, work.left / FEW)
-            )
-            if elements is None:
-                return None
-            self._by_elements(elements)
-            if work is not None:
-                work.left -= len(self.ways.seeds) * elements.cost
-            if any(np.isinf(x).any() for x in self.whole.largest):  # 0 times a pole, of which Arb says more
-                return None
+        if self.whole.is_open and kinks:  # hulls, of which Arb's rule says more
+            return None
+        if self.whole.is_open and not self._told():
+            return None
         shapes = [t.shape for t in self.truth]
         return [np.reshape(x, s) for x, s in zip(self.whole.largest, shapes, strict=True)], [
             np.reshape(x, s) for x, s in zip(self.whole.zero, shapes, strict=True)
         ]
+
+    def _told(self) -> bool:
+        """What balls of pairs leave open: whether midpoints tell it, or a few elements by themselves."""
+        work, cost, runs = self.work, self.program.cost / PART, len(self.ways.seeds)
+        elements = self.plan.elements(self.whole.open, cost if work is None else min(cost, work.left / FEW))
+        is_much = elements is None or runs * elements.cost > self.program.cost  # what midpoints cost
+        if runs and is_much and How.POINTS not in self.hows and self._told_by_points():
+            return True
+        if elements is None:
+            return False
+        self._by_elements(elements)
+        if work is not None:
+            work.left -= runs * elements.cost
+        return not any(np.isinf(x).any() for x in self.whole.largest)  # 0 times a pole: Arb says more
+
+    def _told_by_points(self) -> bool:
+        """Balls grow along a recurrence, by far more than their midpoints are off."""
+        before = self.whole
+        self.hows, self.whole = [How.POINTS], Changes.none(self.here, self.hulls, self.nothing)
+        told = every(self.plan.blocks, self._work_on, "exact values nearby") and not self.whole.is_open
+        self.whole = self.whole if told else before
+        return told
 
     def _work_on(self, block: Block) -> bool:
         found = None
@@ -158,13 +170,21 @@ class _CoreSampling:
     @cached_property
     def _near(self) -> list[Pairs] | None:
         """The truth at the first of the points, by Arb; None where it does not tell."""
-        bits = max(t.bits for t in self.truth)
-        if not (self.work is None or self.work.affords(self.program, bits)):
+        work, true = self.work, [t.balls for t in self.truth]
+        nearby = Nearby(self.program, self.inputs, self.steps, self.ways, work)
+
+        def is_told(found: tuple[list[Array], list[str]]) -> bool:
+            return bool(found[1]) or not are_blurred(found[0][: self.count], true)
+
+        def affords(bits: int) -> bool:
+            return work is None or work.affords(self.program, bits)
+
+        ladder = Ladder.from_(max(t.bits for t in self.truth))
+        if not affords(ladder.bits):
             return None
-        nearby = Nearby(self.program, self.inputs, self.steps, self.ways, self.work)
         with suppress(Undecided):
-            found, kinks = nearby.at(self.ways.seeds[0], bits)
-            if not (kinks or are_blurred(found[: self.count], [t.balls for t in self.truth])):
+            found, kinks = ladder.told(partial(nearby.at, self.ways.seeds[0]), is_told, affords)
+            if not kinks and is_told((found, kinks)):
                 return [of_balls(balls).flat for balls in found[: self.count]]
         return None
 

@@ -117,6 +117,9 @@ SAMPLES: dict[str, Sample] = {
     "take with zeros": Sample(lambda x: arrays.take(x, np.array([[-1, 3], [3, 5]])), (X,)),
     "scatter_add": Sample(lambda x: arrays.scatter_add(x, np.arange(12).reshape(3, 4) % 5 - 1, (2, 2)), (X,)),
     "concatenate": Sample(lambda x, y: arrays.concatenate([x, y, x], 1), (X, Y)),
+    "concatenate, many": Sample(
+        lambda x, y: arrays.concatenate([x if k % 3 else y[:, : k % 4 + 1] for k in range(70)], -1), (X, Y)
+    ),
     "reduce_sum": Sample(lambda x: arrays.reduce_sum(x, (0, 2)), (STACK,)),
     "reduce_max": Sample(lambda x: reductions.reduce_max(x, (0, 2)), (STACK,)),
     "reduce_max of cubes": Sample(lambda x: reductions.reduce_max(x * x * x, (0, 2)), (STACK,)),

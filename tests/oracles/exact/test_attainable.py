@@ -23,9 +23,10 @@ from oracles.exact.program.balls import zeros
 from oracles.exact.program.derive import vjp
 from oracles.exact.program.errors import Exhausted
 from oracles.exact.program.formats import FORMATS
-from oracles.exact.program.primitives import arrays, orders, taylor
+from oracles.exact.program.primitives import arrays, orders, reductions, taylor
 from oracles.exact.rounding import nearby
 from oracles.exact.rounding.attainable import attainable
+from oracles.exact.rounding.attainable_by_core import _CoreSampling
 from oracles.exact.rounding.changes import Changes
 from oracles.exact.rounding.nearby import Nearby
 from tests.oracles.exact.programs import turning
@@ -235,6 +236,27 @@ def test_along_a_recurrence_midpoints_alone_tell_it_where_arb_confirms_them(ways
     with library.without():
         slow, none = spread(turning(100), [x], ct)
     assert len(asked) == 17
+    assert np.allclose(quick, slow, rtol=0.005, atol=0)
+    assert np.array_equal(zero, none)
+
+
+def softened(x):
+    """Balls grow threefold in each step: exp(x - top) and top are both as wide as x is."""
+    for _ in range(40):
+        top = reductions.reduce_max(x, (0,), keepdims=True)
+        total = arrays.reduce_sum(taylor.scalar("exp", x - top), (0,), keepdims=True)
+        x = (top + taylor.scalar("log", total)) * 0.25 + arrays.index(x, lambda p: np.roll(p, 1)) * 0.75
+    return x
+
+
+@pytest.mark.skipif(bool(library.problem()), reason="the core is not built")
+def test_what_pairs_leave_open_of_many_elements_midpoints_tell(ways, monkeypatch):
+    monkeypatch.setattr(_CoreSampling, "_by_elements", None)
+    x = np.random.default_rng(0).normal(size=16)
+    quick, zero = spread(softened, [x], np.random.default_rng(1).normal(size=16))
+    assert list(dict.fromkeys(ways)) == [How.PAIRS, How.POINTS]
+    with library.without():
+        slow, none = spread(softened, [x], np.random.default_rng(1).normal(size=16))
     assert np.allclose(quick, slow, rtol=0.005, atol=0)
     assert np.array_equal(zero, none)
 

@@ -9,6 +9,7 @@ from flint import arb
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.program.balls import precision
 from oracles.exact.program.derive import adjoints, jvp, vjp
+from oracles.exact.program.primitives import arrays
 from oracles.exact.program.program import PRIMITIVES, Array, Program, Var
 from tests.oracles.exact.programs import SAMPLES, Sample, along, build, value
 
@@ -210,3 +211,14 @@ def test_a_value_that_matters_twice_has_both_shares():
     found = dict(zip(values, evaluate(backwards, [np.array([3.0]), np.ones(1)], 64), strict=True))
     first = next(e.output for e in program.equations if e.primitive.name == "mul")
     assert [float(b) for b in found[first]] == [13.0]
+
+
+def test_many_parts_are_put_together_in_groups():
+    """What is done for each part costs as much as all that it is put together with."""
+    program = build(lambda x: arrays.concatenate([x] * 2000, 0), (np.zeros(1),))
+    derived = vjp(program, [0])
+    widths = [len(e.operands) for e in program.equations if e.primitive is arrays.concatenate_]
+    assert max(widths) <= arrays.GROUP
+    moved = sum(v.size for e in derived.equations for v in e.operands if e.primitive is arrays.take_)
+    assert moved < 3 * arrays.GROUP * 2000
+    assert evaluate(derived, [np.ones(1), np.ones(2000)], 64)[0].item() == 2000

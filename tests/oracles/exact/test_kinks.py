@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from flint import arb
 
-from oracles.exact.enclose import kinks
+from oracles.exact.enclose import kinks, unseen
 from oracles.exact.enclose.evaluate import evaluate
 from oracles.exact.enclose.kinks import resolve
 from oracles.exact.program.balls import filled
@@ -64,3 +66,21 @@ def test_beside_an_element_of_which_a_slope_is_known_all_rays_are_asked(runs):
     hulls = [evaluate(program, inputs, 128)[0], filled([arb(0.05, 1)], ())]
     resolve(program, inputs, [0], hulls, 40)
     assert len(runs) == 8
+
+
+def test_a_program_without_kinks_is_not_evaluated_for_their_other_sides(monkeypatch):
+    monkeypatch.setattr(unseen, "evaluate", None)
+    program, close = difference(), [[np.array(0.5), np.array(1.0), np.array(2.0)]] * 3
+    assert not unseen.others_differ(program, close[0], [0], close, 40, None)
+
+
+def test_nothing_is_evaluated_after_a_branch_that_is_another_one():
+    builder, seen = Builder(), []
+    x = builder.input((), "float64")
+    builder.guards.append((compare("ge", x, 0.5), np.array(True)))
+    program = builder.program([x * x * x])
+    for point, products in ((0.75, 2), (0.25, 0)):
+        seen.clear()
+        with suppress(Turned):
+            evaluate(program, [np.array(point)], 128, watch=lambda e, *_: seen.append(e.primitive.name))
+        assert seen.count("mul") == products

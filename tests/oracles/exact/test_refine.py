@@ -22,7 +22,7 @@ from oracles.exact.program.derive import jvp, vjp
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.primitives import orders, sorting
 from oracles.exact.program.primitives.arithmetic import convert
-from oracles.exact.program.primitives.arrays import index, reduce_sum
+from oracles.exact.program.primitives.arrays import concatenate, index, reduce_sum
 from oracles.exact.program.primitives.choices import select
 from oracles.exact.program.primitives.comparisons import compare
 from oracles.exact.program.primitives.reductions import reduce_max
@@ -56,6 +56,21 @@ def test_an_exact_zero_does_not_ask_for_thousands_of_bits():
     found = value(lambda x: scalar("exp", x) - scalar("exp", x), 1.0)
     assert found.bits <= 512
     assert found.contains(0.0)
+
+
+def test_what_is_0_by_an_identity_is_0_to_the_first_bits():
+    with library.without():
+        found = value(lambda x: scalar("exp", x) - scalar("exp", x) + 0.0 * x, [1.0, 2.0])
+        beside = value(lambda x: concatenate([scalar("exp", x) - scalar("exp", x), x], 0), [1.0, 2.0])
+    assert (found.bits, found.is_zero) == (128, True)
+    assert all(ball.is_zero() for ball in beside.balls[:2])
+
+
+def test_a_zero_by_its_numbers_alone_is_still_told_by_more_bits():
+    with library.without():
+        found = value(lambda x: scalar("exp", scalar("log", x)) - x, 3.0)
+    assert found.contains(0.0)
+    assert found.bits > 400
 
 
 def test_a_pole_is_undecided_with_the_element_and_the_reason():

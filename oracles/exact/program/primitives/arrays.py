@@ -21,6 +21,8 @@ from oracles.exact.program.primitives.arithmetic import constant, convert_
 from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of_terms
 from oracles.exact.program.program import Array, Equation, Primitive, Shape, Var
 
+GROUP = 32  # parts that are put together at once
+
 
 def _view(name: str, move: Callable[..., Array], transpose: Callable[[Equation, int, Var], Var]) -> Primitive:
     """A primitive that only moves elements."""
@@ -241,7 +243,13 @@ def index(x: Var, pick: Callable[[Array], Any]) -> Var:
 
 
 def concatenate(parts: Sequence[Var], axis: int) -> Var:
-    """The parts one after another along an axis."""
+    """The parts one after another along an axis.
+
+    Many in groups, and these again: what is done for each part, to move it or to differentiate it, costs as
+    much as all that it is put together with.
+    """
+    while len(parts) > GROUP:
+        parts = [concatenate(parts[k : k + GROUP], axis) for k in range(0, len(parts), GROUP)]
     shape = list(parts[0].shape)
     axis %= len(shape)
     shape[axis] = sum(p.shape[axis] for p in parts)

@@ -138,7 +138,39 @@ def overflowing(rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Deci
     return Decided(sum(a and b for a, b in zip(said, none, strict=True)), sum(none), wrong)
 
 
+def _corners(h: float, r: float) -> list[arb]:
+    return [arb(h) - arb(r), arb(h) + arb(r)] if r else [arb(h)]
+
+
+def beside_infinity(name: str, rng: Generator, n: int, core: ctypes.CDLL | None = None) -> Decided:
+    """Products and quotients of infinities and what is known: 0, perhaps 0, surely not."""
+    shown = ((-math.inf, 0.0), (math.inf, 0.0), LOST, HALF_LOST, *KNOWN)
+    (xh, xr), (yh, yr) = (np.array(shown)[rng.integers(0, len(shown), n)].T.copy() for _ in range(2))
+    x, y = (Pairs(h, np.zeros(n), r) for h, r in ((xh, xr), (yh, yr)))
+    found = applied(name, x, y, core=core)
+    assert isinstance(found, Pairs)
+    truth = OF_TWO[name.removeprefix("rough_")]
+    made, possible, wrong = 0, 0, []
+    with precision(128):
+        for k, (a, b) in enumerate(zip(_balls(x), _balls(y), strict=True)):
+            known = bool(np.isfinite(found.r[k]))
+            true = UNKNOWN if a is None or b is None else truth(a, b)
+            is_one = true.is_finite() or (true.is_exact() and not true.is_nan())  # a number, or an infinity
+            if a is not None and b is not None and not (a.is_finite() and b.is_finite()):
+                possible += is_one
+                made += known
+            corners = [truth(p, q) for p in _corners(xh[k], xr[k]) for q in _corners(yh[k], yr[k])]
+            one, ball = arb(found.h[k]), found.ball(k)
+            told = [e == one if np.isinf(found.h[k]) else ball.contains(e) for e in corners]
+            wrong += [k] if known and not (is_one and all(told)) else []
+    return Decided(made, possible, wrong)
+
+
 ENDS: dict[tuple[str, str], Ask] = {
+    **{
+        ("infinite", f" {name}"): partial(beside_infinity, name)
+        for name in ("mul", "div", "rough_mul", "rough_div")
+    },
     **{("endless", f" {name}"): partial(elementwise, name) for name in (*OF_ONE, *OF_TWO)},
     ("endless", " sum"): total,
     ("endless", " matmul"): product,

@@ -31,6 +31,7 @@ PLAIN = "(rest == 0) & (x.l == 0) & (x.r == 0)"
 LOW_PARTS = "(xh[k] * yl[i + j] + xl[k] * yh[i + j])"
 SCATTERED = "(z.h == 0) & (z.r == 0) ? x : are_endless(z, x) ? ENDLESS : add(z, x)"
 HALF, NONE = "(ball){0.5, 0, 0.5}", "(ball){0, 0, 0}"
+NOT_ZERO, UNLESS_ZERO = "is_not_zero(x) & is_not_zero(y)", "(fabs(end) == INFINITY) & is_not_zero(y)"
 EITHER = "is_endless(x) | is_endless(y)"
 MUTANTS = {
     "two_sum as if sorted": Mutant("add", "(a - (s - z)) + (b - z)", "b - (s - a)"),
@@ -200,6 +201,10 @@ MUTANTS = {
     "a wide quotient by one end": Mutant("div", "(lower(x) < 0 ? lower(y) : upper(y))", "upper(y)"),
     "a wide quotient by the other end": Mutant("div", "(upper(x) < 0 ? upper(y) : lower(y))", "lower(y)"),
     "a wide quotient by 0": Mutant("div", "lower(y) > 0 ? z.r : INFINITY", "z.r"),
+    "infinity times what may be 0": Mutant("infinite", NOT_ZERO, "1"),
+    "infinity times anything": Mutant("infinite", "(ball){x.h * y.h, 0, 0}", "(ball){INFINITY, 0, 0}"),
+    "infinity over what may be 0": Mutant("infinite", UNLESS_ZERO, "fabs(end) == INFINITY"),
+    "a finite quotient as beside infinity": Mutant("infinite", "infinite(x, y) & told", "told"),
     "a mixture without what is not known": Mutant("mixture", "0.0 * (lower(t) + upper(t))", "0.0"),
 }  # fmt: skip
 

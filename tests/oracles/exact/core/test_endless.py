@@ -30,7 +30,15 @@ from oracles.exact.program.scalars import SCALARS
 from oracles.exact.rounding.bound import Run, bound, leaving
 from oracles.exact.rounding.quick import planned_bound
 from tests.oracles.exact.core.agreement import assert_alike
-from tests.oracles.exact.core.endless import OF_ONE, OF_TWO, elementwise, overflowing, product, total
+from tests.oracles.exact.core.endless import (
+    OF_ONE,
+    OF_TWO,
+    beside_infinity,
+    elementwise,
+    overflowing,
+    product,
+    total,
+)
 
 pytestmark = pytest.mark.skipif(library.loaded() is None, reason="the core is not built here")
 NOT_SAID = {
@@ -53,6 +61,13 @@ def test_a_kernel_says_so_where_arb_does(name):
         assert found.made == 0
     else:
         assert found.made > 0.7 * found.possible > 0
+
+
+@pytest.mark.parametrize("name", ["mul", "div", "rough_mul", "rough_div"])
+def test_infinities_are_multiplied_and_divided(name):
+    found = beside_infinity(name, np.random.default_rng(3), 2000)
+    assert not found.wrong
+    assert found.made == found.possible > 0
 
 
 @pytest.mark.parametrize("ask", [total, product, overflowing])

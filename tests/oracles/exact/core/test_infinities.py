@@ -39,7 +39,7 @@ LIMITS = {
     "expm1": {-INF: -1.0},
     "atan": {INF: np.pi / 2, -INF: -np.pi / 2},
 }
-KNOWN = {"add", "sub", "larger", "smaller", "neg", "abs"}
+KNOWN = {"add", "sub", "mul", "div", "larger", "smaller", "neg", "abs"}
 
 
 def balls(points) -> Pairs:
