@@ -17,7 +17,9 @@ from oracles.exact.program.trees import Fixed, is_floating
 
 LENGTHS = {"one-element": 1, "batch-of-one": 1, "empty": 0}  # of the entries that cut axes
 SPREAD = 0.1  # how far draws are from the given numbers, of the largest of them
+MOST_PACKED = 64  # parameters in one vector
 AWAY = (SPREAD, 1.0, 8.0)  # and where a derivative is 0 all around, as where relu is
+BETWEEN = (0.5, 2.0)  # and where it is 0 there as well: between two bounds there may be little room
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +86,30 @@ def points(
 
 
 def away(target: Target, seed: int) -> Iterator[Arrays]:
-    """Points further and further from the given one."""
-    for spread in AWAY:
-        rng = np.random.default_rng([seed, 1])
-        yield _with(target, {k: _drawn(target.arrays[k], rng, spread) for k in target.active})
+    """Points further and further from the given one, and some between these.
+
+    A single number beside arrays stays close to what it is: it may be a width, a threshold or a bound, which
+    keeps its sign and its order. What is symmetric stays so.
+    """
+    several = any(target.arrays[k].size > 1 for k in target.active)
+
+    def drawn(k: int, rng: np.random.Generator, spread: float) -> Array:
+        array, are_pairs = target.arrays[k], k in target.flat.complex
+        found = _drawn(array, rng, SPREAD if several and array.size == 1 else spread)
+        return as_hermitian(found, are_pairs) if is_hermitian(as_numbers(array, are_pairs)) else found
+
+    for number, spread in enumerate((*AWAY, *BETWEEN)):
+        rng = np.random.default_rng([seed, 1] if spread in AWAY else [seed, 1, number])
+        yield _with(target, {k: drawn(k, rng, spread) for k in target.active})
 
 
 def near(target: Target, which: Collection[int], seed: int) -> Target:
     """The target where some arrays are others.
 
     One whose numbers are all the same, 0 or 1, or a single 0.5, is drawn around that, a square one symmetric.
-    Complex numbers that are real get phases. All else is turned around. So it keeps its sum, its size, its
-    signs and its symmetry, and is what it has to be: probabilities, a direction, a rotation.
+    Complex numbers that are real get phases. Of a vector with a 1 in it each number moves by a part of it.
+    All else is turned around. So it keeps its sum, its size, its signs and its symmetry, and is what it has
+    to be: probabilities, a direction, a rotation.
     """
     rng = np.random.default_rng([seed, 1])
     return _changed(target, {k: _beside(target.arrays[k], k in target.flat.complex, rng) for k in which})
@@ -120,8 +134,35 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
         return _as_array(_as_hermitian(drawn) if is_hermitian(numbers) else drawn, array)
     if are_pairs and is_on_an_axis(numbers):
         return _as_array(_with_phases(numbers, rng), array)
+    if is_packed(array):
+        return _moved_each(array, rng)
     turned = np.flip(numbers)
     return _as_array(turned if not np.array_equal(turned, numbers) else numbers * 0.9, array)
+
+
+def is_packed(array: Array) -> bool:
+    """Whether it may be several parameters in one, as [mean, scale] at their start, [0, 1]."""
+    several = is_floating(array) and array.ndim == 1 and 1 < array.size <= MOST_PACKED
+    return several and bool((array == 1).any()) and not (array == array[0]).all()
+
+
+def _moved_each(array: Array, rng: np.random.Generator) -> Array:
+    """Each number moved by a part of itself, and a zero by as much of the least."""
+    numbers = array.astype(np.float64)
+    least = np.min(np.abs(numbers[numbers != 0]))
+    size = np.where(numbers == 0, least, np.abs(numbers))
+    return np.asarray(numbers + SPREAD * size * signed(rng, np.dtype(np.float64), array.shape), array.dtype)
+
+
+def keeping(target: Target, given: Target, which: Collection[int], measure: Callable[[Array], Any]) -> Target:
+    """The target with some arrays in the scale in which that measures them as it does the given ones."""
+
+    def scaled(k: int) -> Array:
+        here, there = (np.asarray(t.arrays[k], np.float64) for t in (given, target))
+        own = measure(there)
+        return np.asarray(there * (measure(here) / own if own else 1.0), target.arrays[k].dtype)
+
+    return _changed(target, {k: scaled(k) for k in which})
 
 
 def _with_phases(numbers: Array, rng: np.random.Generator) -> Array:

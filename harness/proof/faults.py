@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from harness.proof.observe import same
 from harness.proof.question import Answer, Part, Probe
 from harness.verdicts import Standing, Verdict
+from oracles.exact.program.formats import format_of
+
+ROUNDINGS = 2.0**10  # unit roundoffs
 
 
 def is_right(found: Answer) -> bool:
@@ -46,6 +51,15 @@ def faults(found: Answer) -> list[Part]:
         and not (part.verdict is Verdict.IMPRECISE and part.examined)
     )  # fmt: skip
     return [replace(part, probe=Probe.BESIDE) for part in shown]
+
+
+def is_clear(part: Part) -> bool:
+    """Whether a gradient is off by more than the rounding of a few operations, in which a norm is lost."""
+    if part.judgement is None:
+        return False
+    size = part.judgement.scaled_error
+    error = size if np.isfinite(size) else part.judgement.max_abs_error
+    return not error <= ROUNDINGS * format_of(part.dtype).unit
 
 
 def is_faulty(part: Part) -> bool:

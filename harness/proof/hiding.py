@@ -4,6 +4,8 @@
   as they begin, a running mean or a first state of zeros, the weights of samples, a mask that lets all
   through, a temperature of 1, a decay of 0. A float of Python's may be one, or a complex number. A bool is a
   flag; an integer is a count, an axis, but where it is 1 and a factor alone (`factor`).
+- Where a vector has a 1 in it, it may be several parameters at their start, [mean, scale] = [0, 1].
+- Where a number is 2, it is an exponent with which x^(n - 1) is x.
 - Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
   quantile's loss, of a mixture.
 - Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of
@@ -25,7 +27,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, is_on_an_axis
+from harness.inputs.points import as_numbers, is_on_an_axis, is_packed
 from harness.proof.program import Examined
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
@@ -42,7 +44,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
 
 NUMBERS = (np.ndarray, float)
-SPECIAL = (0, 0.5, 1)  # single numbers that hide something
+SPECIAL = (0, 0.5, 1, 2)  # single numbers that hide something
 
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int | Fixed, str]:
@@ -73,7 +75,9 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
         *_arguments_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held]),
     ):
         found[k] = f"the gradient has the numbers of {names[k]} from elsewhere"
-    return found
+    packed = [k for k in asked if k not in found and is_packed(posed.inputs[k])]
+    given = _arguments_where(_is_unread, examined, packed)
+    return found | {k: f"{names[k]} has a 1 in it" for k in packed if k not in given}
 
 
 def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> list[str]:

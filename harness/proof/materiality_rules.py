@@ -27,7 +27,10 @@ from harness.proof.nearness import (
     resolving,
     within,
 )
+from harness.proof.normalised import made_normalised
 from harness.proof.sides import Side, has_any
+from harness.proof.symmetry import made_symmetric
+from harness.subject.derivative import Array
 from oracles.exact.enclose.computed import computed_moved, sizes_in, without_noise
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.literals import (
@@ -200,12 +203,25 @@ def computed_data(compared: Comparison) -> None:
     )
 
 
+def normalised_data(compared: Comparison) -> None:
+    """Labels whose sum is 1 but for its rounding sum to 1: of a softmax's loss `p - t` is the gradient.
+
+    So are unit vectors and orthogonal matrices what they are meant to be.
+    """
+    _with_data(compared, made_normalised, "normalised")
+
+
 def symmetric_data(compared: Comparison) -> None:
     """A matrix that differs from its transpose by its rounding is symmetric: x P x has the slope 2 P x.
 
     An inverse is that far off. Both are asked again with the mean of the two.
     """
-    moved = [side.with_symmetric_data for side in (compared.own, compared.spec)]
+    _with_data(compared, made_symmetric, "symmetric")
+
+
+def _with_data(compared: Comparison, make: Callable[[Array, str], Array | None], kind: str) -> None:
+    """Both again with data that is what it is meant to be, where it is off that by its rounding alone."""
+    moved = [side.with_made_data(make) for side in (compared.own, compared.spec)]
     if names := list(dict.fromkeys([*moved[0][1], *moved[1][1]])):
         with suppress(Undecided):
             own, spec = (
@@ -214,9 +230,7 @@ def symmetric_data(compared: Comparison) -> None:
             )
             told = zip(own, spec, compared.true, strict=True)
             found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
-            compared.accept(
-                found, f": {_listed(names)} is symmetric but for its rounding, which explains that"
-            )
+            compared.accept(found, f": {_listed(names)} is {kind} but for its rounding, which explains that")
 
 
 def below_the_format(compared: Comparison) -> None:
@@ -253,6 +267,7 @@ RULES: tuple[Callable[[Comparison], None], ...] = (
     written_digits,
     rounded_data,
     computed_data,
+    normalised_data,
     symmetric_data,
     below_the_format,
 )

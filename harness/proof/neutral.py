@@ -14,6 +14,7 @@ So one fault accuses nobody:
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
+- A 2 must be faulty at 3 and at one and a half, unless it is a label.
 - A 1 that is an integer is asked as 1.0 is, if it is a factor and nothing else (`factor`). Of 0.5 see `half`.
 
 To be right somewhere says nothing if the function and the gradient are there just what they are here: of
@@ -29,9 +30,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, is_hermitian, made, near, opposite, other
+from harness.inputs.points import as_numbers, is_hermitian, is_packed, keeping, made, near, opposite, other
 from harness.proof.factor import is_factor
-from harness.proof.faults import compared, is_as, is_right, is_shorter, is_silent
+from harness.proof.faults import compared, is_as, is_clear, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, is_zero, of_one_half
 from harness.proof.question import Answer, Part
 from harness.proof.zero_arguments import are_meant
@@ -50,7 +51,9 @@ class Kind(NamedTuple):
     number: float
 
 
-KINDS = (Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5))
+KINDS = (
+    Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5), Kind(False, 2),
+)  # fmt: skip
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
 
@@ -98,7 +101,7 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
     """
     hiding = here.hiding
     moving = [k for k in hiding if isinstance(k, int) and k in target.active]
-    if moving and (shown := compared(ask(near(target, moving, seed)))):
+    if moving and (shown := _of_moving(target, moving, seed, ask)):
         return shown, [hiding[k] for k in moving]
     whole = [k for k in hiding if isinstance(k, Fixed) and type(k.leaf) is int]
     numbers = {k: _kind(target, k) for k in hiding if k not in moving and k not in whole}
@@ -111,6 +114,20 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
         if shown := _of_integer(here, _AskAt(ask, target, [k])):
             return shown, [hiding[k]]
     return [], []
+
+
+def _of_moving(target: Target, moving: Sequence[int], seed: int, ask: Ask) -> list[Part]:
+    """What is faulty where what is differentiated moves.
+
+    A vector with a 1 in it may be a direction, or shares: it must be faulty at its length, and at its sum.
+    """
+    there = near(target, moving, seed)
+    shown = compared(ask(there))
+    packed = [k for k in moving if is_packed(target.arrays[k])]
+    if shown and packed:
+        kept = (keeping(there, target, packed, measure) for measure in (np.linalg.norm, np.sum))
+        return shown if all(any(map(is_clear, compared(ask(own)))) for own in kept) else []
+    return shown
 
 
 def _faults_of(kind: Kind, here: Answer, target: Target, which: Sequence[Argument], at: _AskAt) -> list[Part]:
@@ -150,14 +167,18 @@ def _with_half_changed(given: int, here: Answer, kinds: set[str], at: _AskAt) ->
 
 
 def _of_number(here: Answer, given: float, at: _AskAt) -> list[Part]:
-    """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance."""
-    if not (shown := compared(larger := at(2.0))):
+    """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance.
+
+    Of a 2 it is at 3 and at one and a half.
+    """
+    more, less = (3.0, 1.5) if given == 2 else (2.0, 0.5)
+    if not (shown := compared(larger := at(more))):
         return []
     if is_shorter(larger, here) and is_shorter(larger, at(TINY)):
         return []  # asked first, since at -1 it may iterate for ever
     if _is_label(here, given, at):
         return []
-    return shown if compared(at(0.5)) else []
+    return shown if compared(at(less)) else []
 
 
 def _is_label(here: Answer, given: float, at: _AskAt) -> bool:
@@ -166,7 +187,8 @@ def _is_label(here: Answer, given: float, at: _AskAt) -> bool:
     A 1 may be a width, within which nothing lies at -1, nor at 0, where it may have no value: the derivative
     is the same there, and another at each width. That of a branch that a label chooses is one at both widths.
     """
-    others = {label: at(label) for label in LABELS if label != given}
+    labels = LABELS if given != 2 else LABELS[:2]  # with an exponent of 0 nothing is left to be wrong
+    others = {label: at(label) for label in labels if label != given}
     right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
     if right == {0, -1}:  # a margin that is kept at -1 is not kept at the opposite
         is_width = not _differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.opposed(-1)))

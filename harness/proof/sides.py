@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.proof.nearness import are_narrow_enough
-from harness.proof.symmetry import made_symmetric
 from harness.subject.derivative import Array
 from oracles.exact.core.pairs import Pairs
 from oracles.exact.enclose.enclosure import Enclosure
@@ -86,17 +85,16 @@ class Side:
         inputs, arrays = self._movers
         return [*(move(seed) for move in inputs), *self.given.with_arrays([move(seed) for move in arrays])]
 
-    @cached_property
-    def with_symmetric_data(self) -> tuple[list[Array], list[str]]:
-        """The same with what is symmetric but for its rounding made so; and the names of that."""
+    def with_made_data(self, make: Callable[[Array, str], Array | None]) -> tuple[list[Array], list[str]]:
+        """The same with other data where `make` gives it, and the names of that."""
         program, names = self.program, list[str]()
         inputs, arrays = list(self.inputs), [array for array, _ in self.given.arrays]
         for i, name in self.data.items():
-            if (own := made_symmetric(inputs[i], program.inputs[i].dtype)) is not None:
+            if (own := make(inputs[i], program.inputs[i].dtype)) is not None:
                 inputs[i] = own
                 names.append(name)
         for i, one in enumerate(self.given.arrays):
-            if (own := made_symmetric(*one)) is not None:
+            if (own := make(*one)) is not None:
                 arrays[i] = own
                 names.append("an array in the code")
         return [*inputs, *self.given.with_arrays(arrays)], list(dict.fromkeys(names))

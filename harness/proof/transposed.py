@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from harness.inputs.points import as_numbers, askew, is_hermitian
 from harness.proof.faults import compared
 from harness.proof.hiding import is_by_hand
 from harness.proof.question import Answer
 from harness.subject.argnums import is_moving
 from harness.subject.complex_pairs import ComplexName
+from harness.subject.derivative import Array
 from harness.subject.target import Target
 from oracles.exact.program.primitives.symmetric import reading
 
@@ -44,6 +47,7 @@ def told_beside_symmetric(
         if is_moving(array)
         and array.size <= MOST
         and is_hermitian(as_numbers(array, isinstance(name, ComplexName)))
+        and not (k not in target.active and _may_be_labels(array))
     }
     if not named or not (shown := compared(ask(askew(target, named, seed)))):
         return []
@@ -54,3 +58,8 @@ def told_beside_symmetric(
         f"{part.verdict.value} ({part.name}: {part.diagnosis}): a matrix may stand for its transpose, or "
         "symmetric ones alone are meant"
     ]
+
+
+def _may_be_labels(array: Array) -> bool:
+    """Whether rows are shares, as labels that are one-hot: with other sums they would be none."""
+    return bool((array >= 0).all() and np.allclose(array.sum(-1), 1))

@@ -27,6 +27,8 @@ BY_IDENTITY = (
 )
 # How far what is computed in other memory may differ: in the spacing of its numbers, and at the most.
 NEAR, NEAREST = 2.0**6, 2.0**-17
+# What a backward calls what forward gave it beside the result.
+CACHES = frozenset({"cache", "caches", "ctx", "context", "saved", "memo", "tape"})
 CLEARING = ("zero_grad", "zero_grads", "clear_grads", "cleargrads", "flush_gradients")
 
 
@@ -190,12 +192,25 @@ def is_near(one: Any, other: Any) -> bool:
 def pull(copy: Any, dout: Any) -> Any:
     """What its backward gives, of the cotangents of several results one by one where it takes them so.
 
+    That of a loss, a single number, may take none: its cotangent is 1.
+
     Raises:
-        ValueError: It takes no cotangent, or more than that.
+        ValueError: It takes no cotangent of a result that is no single number, or more than that.
     """
     one_by_one = isinstance(dout, tuple) and takes(copy.backward, len(dout))
+    if one_by_one and (cache := CACHES.intersection(_named(copy.backward))):
+        name, signature = min(cache), _signature(copy.backward)
+        raise ValueError(
+            f"forward must return its result alone, and keep the rest as self.{name}: it returns {len(dout)} "
+            f"arrays, and {type(copy).__name__}.backward{signature} takes a {name}; as a function it is "
+            "check_gradient(lambda x: layer.forward(x)[0], (x,), vjp=lambda dout, x: layer.backward(dout, "
+            "layer.forward(x)[1]))"
+        )
     try:
-        found = copy.backward(*dout) if one_by_one else copy.backward(dout)
+        if _is_of_loss(copy.backward, dout):
+            found = copy.backward()
+        else:
+            found = copy.backward(*dout) if one_by_one else copy.backward(dout)
     except TypeError:
         signature = _signature(copy.backward)
         if one_by_one or signature is None or takes(copy.backward, 1):
@@ -203,9 +218,15 @@ def pull(copy: Any, dout: Any) -> Any:
         raise ValueError(
             "backward must take the gradient of what forward returns, backward(dout), got "
             f"{type(copy).__name__}.backward{signature}: keep in forward what else it needs; "
-            "of a loss dout may be left out, as in backward(dout=1)"
+            "of a loss, a single number, dout may be left out"
         ) from None
     return getattr(copy, OF_INPUTS, None) if found is None else found
+
+
+def _is_of_loss(backward: Callable[..., Any], dout: Any) -> bool:
+    return (
+        not isinstance(dout, tuple) and np.size(dout) == 1 and takes(backward, 0) and not takes(backward, 1)
+    )
 
 
 def clear(copy: Any) -> None:
@@ -228,6 +249,11 @@ def takes(function: Callable[..., Any], count: int) -> bool:
         return signature is not None and bool(signature.bind(*range(count)))
     except TypeError:
         return False
+
+
+def _named(function: Callable[..., Any]) -> Sequence[str]:
+    signature = _signature(function)
+    return () if signature is None else list(signature.parameters)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:

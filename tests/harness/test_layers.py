@@ -247,7 +247,10 @@ class TakesTargets:
         return dout * t
 
 
-class TakesNothing(TakesTargets):
+class TakesNothing:
+    def forward(self, x):
+        return 2 * x
+
     def backward(self):
         return 1.0
 
@@ -270,7 +273,7 @@ class FewGrads(book.AffineOfDictionaries):
             TakesTargets(),
             r"backward\(dout\), got TakesTargets.backward\(dout, t\): keep in forward what else",
         ),
-        (TakesNothing(), r"got TakesNothing.backward\(\): .*dout may be left out, as in backward\(dout=1\)"),
+        (TakesNothing(), r"got TakesNothing.backward\(\): .*of a loss, .*dout may be left out"),
         (NoResult(), "NoResult.forward returns None: let it return the result, or leave that in self.output"),
         (NoGrads(W, B), "NoGrads has `params`, a dict, and `grads` is missing"),
         (FewGrads(W, B), r"FewGrads.grads lacks \['b1'\], which are in `params`"),
@@ -512,6 +515,15 @@ class LeavingOut(Squares):
         return 2 * self.x
 
 
+class WithoutCotangent(Squares):
+    def __init__(self, shape=(), factor=1):
+        super().__init__(shape)
+        self.factor = factor
+
+    def backward(self):
+        return 2 * self.factor * self.x
+
+
 class Using(Squares):
     def backward(self, dout):
         return 2 * self.x * dout
@@ -539,6 +551,8 @@ def test_a_loss_may_ignore_a_cotangent_that_may_be_left_out(shape):
     x = np.linspace(0.1, 0.9, 12).reshape(3, 4)
     assert check_layer(LeavingOut(shape), x).verdict == "accurate"
     assert check_layer(Using(shape), x).verdict == "accurate"
+    assert check_layer(WithoutCotangent(shape), x).verdict == "accurate"
+    assert check_layer(WithoutCotangent(shape, 2), x).verdict == "wrong"
     found = check_layer(Forgetting(shape), x)
     assert found.verdict == "wrong"
     assert "does not use its cotangent: multiply by it" in str(found)
@@ -553,3 +567,16 @@ def test_a_layer_of_one_number_is_asked_along_other_cotangents_than_1():
             return 1 + dout
 
     assert check_layer(Double(), np.array([0.3])).verdict == "wrong"
+
+
+def test_a_cache_that_forward_returns_is_no_result_and_says_what_to_write():
+    class Cached:
+        def forward(self, x):
+            out = np.tanh(x)
+            return out, out
+
+        def backward(self, dout, cache):
+            return dout * (1 - cache**2)
+
+    with pytest.raises(ValueError, match=r"keep the rest as self.cache.*layer.forward\(x\)\[0\]"):
+        check_layer(Cached(), np.array([0.3, -1.0]))

@@ -163,12 +163,12 @@ class _Point:
             named = bool(values) and all(map(_is_plain, params.values()))
             which = f"{primitive.name} {params}" if named else f"equation {number}"
             found = self.array(which, output, *values)
-        self.values[output] = found
+        self.values[output] = np.broadcast_to(found, output.shape)  # a rule may give one for all: x^0
         follow = FOLLOWED.get(primitive.name)
         if follow and (primitive.name == "taylor" or any(v in self.logs for v in equation.operands)):
             logs = [self.logs.get(v) or Log(x, ONE) for v, x in zip(equation.operands, values, strict=True)]
             if (log := follow(self, equation, *logs)) is not None:
-                self.logs[output] = log
+                self.logs[output] = Log(*(np.broadcast_to(part, output.shape) for part in log))
 
     def _is_known(self, equation: Equation) -> bool:
         """Whether it gives integers, or booleans, that no float decides."""

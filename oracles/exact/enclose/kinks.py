@@ -93,6 +93,7 @@ class _Around:
         self._program, self._inputs, self._active, self._work = program, inputs, active, work
         self._bits, self._close = bits, 2 * DISTANCE_BITS + bits
         self._rays: list[_Ray] = []
+        self._endless: list[int] = []  # elements whose hull has no end, as that of a root of what may be 0
 
     def narrowed(self, hulls: Sequence[Array]) -> list[Array]:
         """The hulls, narrowed to what these say."""
@@ -100,6 +101,7 @@ class _Around:
         open_ = [k for k, ball in enumerate(whole) if not is_known(ball)]
         if not open_:
             return list(hulls)
+        self._endless = [k for k in open_ if not whole[k].is_finite()]
         random = directions(self._inputs, self._active)
         self._look(next(random))
         with precision(2 * bits):
@@ -140,7 +142,19 @@ class _Around:
                 others = evaluate(self._program, close, self._close, self._work, OneSide(takes))
                 with precision(self._close):  # one that is no hull, if they agree
                     slopes = list(map(arb.union, slopes, flat(others)))
+            if self._endless:
+                slopes = self._limits_of(slopes, direction)
             self._rays.append(_Ray(direction, slopes, side.operands))
+
+    def _limits_of(self, slopes: list[arb], direction: Direction) -> list[arb]:
+        """Slopes with the limits of those that no hull holds: a slope as small as the distance is 0."""
+        nearer = moved(self._inputs, direction, 2 * DISTANCE_BITS, 2 * self._bits)
+        near = flat(evaluate(self._program, nearer, 2 * self._close, self._work, OneSide()))
+        with precision(2 * self._bits):
+            for k in self._endless:
+                limit = _limit(near[k], slopes[k], self._bits)
+                slopes[k] = arb("nan") if limit is None else arb(0) if limit.contains(0) else limit.mid()
+        return slopes
 
     def _unchanged(self, hanging: Hanging, whole: Sequence[arb], known: Mapping[int, list[arb]]) -> set[int]:
         """The elements that have one slope on all rays, which no mixture of the sides changes."""

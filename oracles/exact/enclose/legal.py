@@ -122,7 +122,8 @@ class _Slopes:
         slopes, errors = (np.array(part) for part in zip(*self._found, strict=True))
         order = np.argsort(slopes, axis=0)
         slopes, errors = (np.take_along_axis(part, order, 0) for part in (slopes, errors))
-        apart = np.diff(slopes, axis=0) > 2 * (errors[1:] + errors[:-1])
+        # Those with one limit differ by as much as the distance: of where(x > 0, x**3, 0) by its square.
+        apart = np.diff(slopes, axis=0) > 2 * (errors[1:] + errors[:-1]) + FULL * self.radius
         self._settled = apart.sum(0) >= 2
 
     def spread(self) -> list[Numbers]:

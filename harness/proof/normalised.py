@@ -1,0 +1,83 @@
+"""Numbers that are normalised but for their rounding: shares, unit vectors, orthogonal matrices.
+
+As they were computed they are off by a few roundings of the sum that they were divided by, which is more than
+half an ulp of each: the gradient `p - t` of a cross entropy is that for labels t whose sum is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+from flint import arb, arb_mat
+
+from harness.subject.derivative import Array
+from oracles.exact.program.balls import each, exact, filled, precision
+from oracles.exact_oracle import BITS
+
+ROUNDINGS = 4  # times the root of the number of terms, in units of the last place: what a sum may be off
+LARGEST = 64  # rows or columns of a matrix that is made orthogonal, or idempotent
+STEPS = 6  # of Newton's: the error is squared by each
+DTYPES = ("float64", "float32")
+
+
+def made_normalised(array: Array, dtype: str) -> Array | None:
+    """The same numbers, normalised to the bits of a verdict; None where they are exactly, or not nearly.
+
+    An orthogonal matrix (also of rows or columns alone), an idempotent one, shares along an axis or all axes,
+    vectors of length 1; rows of zeros stay.
+    """
+    if dtype not in DTYPES or array.dtype.kind != "f" or array.size < 2 or not np.isfinite(array).all():
+        return None
+    eps = float(np.finfo(dtype).eps)
+    for defect, terms, normalised in _kinds(array.astype(np.float64)):
+        if defect <= ROUNDINGS * np.sqrt(terms) * eps:
+            with precision(2 * BITS):
+                found = normalised()
+            pairs = zip(found.ravel().tolist(), array.ravel().tolist(), strict=True)
+            return None if all(ball.contains(x) for ball, x in pairs) else found
+    return None
+
+
+def _kinds(a: Array) -> Iterator[tuple[float, int, Callable[[], Array]]]:
+    """How far numbers are off being normalised, by sums of how many terms, and what makes them so."""
+    if a.ndim == 2 and 1 < max(a.shape) <= LARGEST:
+        wide = a.shape[0] < a.shape[1]
+        tall = a.T if wide else a
+        off = float(np.abs(tall.T @ tall - np.eye(tall.shape[1])).max())
+        yield off, len(tall), lambda: _stepped(tall, _orthogonal).T if wide else _stepped(tall, _orthogonal)
+        if a.shape[0] == a.shape[1] and a.any():
+            yield float(np.abs(a @ a - a).max()), len(a), lambda: _stepped(a, _idempotent)
+    for axes in dict.fromkeys([*((k,) for k in reversed(range(a.ndim))), tuple(range(a.ndim))]):
+        for power in (1, 2):
+            total = (a**power).sum(axes)
+            used, terms = (a != 0).any(axes), a.size // max(total.size, 1)
+            if terms > 1 and used.any():
+                yield float(np.abs(total - 1)[used].max()), terms, partial(_scaled, a, axes, power)
+
+
+def _scaled(a: Array, axes: tuple[int, ...], power: int) -> Array:
+    """Over the sum along axes, or over the length."""
+    balls = exact(a)
+    total = (balls**power).sum(axes, keepdims=True)
+    size = each(lambda t: arb(1) if t == 0 else t.root(power), total)
+    return np.asarray(balls / size)
+
+
+def _orthogonal(x: arb_mat) -> arb_mat:
+    """A step of Newton's to the nearest one."""
+    one = arb_mat(np.eye(x.ncols()).tolist())
+    return x * (one * arb(3) - x.transpose() * x) * arb(0.5)
+
+
+def _idempotent(x: arb_mat) -> arb_mat:
+    """Likewise (McWeeny, Rev. Mod. Phys. 32, 1960)."""
+    return x * x * (arb_mat(np.eye(x.ncols()).tolist()) * arb(3) - x * arb(2))
+
+
+def _stepped(a: Array, step: Callable[[arb_mat], arb_mat]) -> Array:
+    x = arb_mat(a.tolist())
+    for _ in range(STEPS):
+        x = step(x).mid()
+    return filled(x.entries(), a.shape)
