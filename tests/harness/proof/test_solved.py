@@ -101,3 +101,44 @@ def test_a_loop_that_solves_nothing_excuses_nothing(dtype):
     assert check_gradient(lambda x: by_rows(x, 1.0), (x,), spec=softmax).passed
     factor = 1 + (0.05 if dtype is torch.bfloat16 else 1e-5)
     assert check_gradient(lambda x: by_rows(x, factor), (x,), spec=softmax).verdict == "wrong"
+
+
+def squared_shares(x):
+    """Shares (x / 2 - t)^2 whose sum is 1, where all of them are above 0 (entmax of 1.5)."""
+    z, n = x / 2, x.shape[-1]
+    mean = z.mean(-1, keepdim=True)
+    spread = ((z - mean) ** 2).sum(-1, keepdim=True)
+    return (z - mean + torch.sqrt((1 - spread) / n)) ** 2
+
+
+def shares_by_halvings(steps, factor=1.0):
+    class Shares(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            z = x / 2
+            low, width = z.amax(-1, keepdim=True) - 1, torch.ones_like(z[..., :1])
+            for _ in range(steps):
+                width = width / 2
+                above = (torch.clamp(z - low - width, min=0) ** 2).sum(-1, keepdim=True) >= 1
+                low = torch.where(above, low + width, low)
+            p = torch.clamp(z - low, min=0) ** 2
+            p = p / p.sum(-1, keepdim=True)
+            ctx.save_for_backward(p)
+            return p
+
+        @staticmethod
+        def backward(ctx, g):
+            slope = ctx.saved_tensors[0].sqrt()
+            mean = (g * slope).sum(-1, keepdim=True) / slope.sum(-1, keepdim=True)
+            return factor * (g - mean) * slope
+
+    return Shares.apply
+
+
+def test_the_last_step_moves_small_elements_as_much_as_large_ones():
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(4):
+        x = torch.rand(3, 5, dtype=torch.float64, generator=rng)
+        assert check_gradient(shares_by_halvings(50), (x,), spec=squared_shares).passed
+        wrong = check_gradient(shares_by_halvings(50, 1 + 1e-12), (x,), spec=squared_shares)
+        assert wrong.verdict == "wrong"
