@@ -122,9 +122,9 @@ def _is_plain(leaf: Any) -> bool:
 
 
 def _is_one_number(numbers: Array) -> bool:
-    """Whether it is all 0 or 1, or one number that hides something; halves may be what sums to 1."""
+    """Whether it is all 0 or 1, or a half; halves may be what sums to 1, and a 2 is no exponent here."""
     numbered = bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
-    return numbered or is_neutral(numbers)
+    return numbered or (is_neutral(numbers) and numbers.item() != 2)
 
 
 def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:

@@ -153,7 +153,10 @@ class _Around:
         with precision(2 * self._bits):
             for k in self._endless:
                 limit = _limit(near[k], slopes[k], self._bits)
-                slopes[k] = arb("nan") if limit is None else arb(0) if limit.contains(0) else limit.mid()
+                if limit is None or not limit.is_finite():  # what is no number would hold any, 0 too
+                    slopes[k] = arb("nan")
+                else:
+                    slopes[k] = arb(0) if limit.contains(0) else limit.mid()
         return slopes
 
     def _unchanged(self, hanging: Hanging, whole: Sequence[arb], known: Mapping[int, list[arb]]) -> set[int]:

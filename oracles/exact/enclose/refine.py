@@ -139,7 +139,7 @@ def _by_identity(
     """Which balls close around 0 are 0 by an identity, which no bits show; None where there are none."""
 
     def near(ball: arb) -> bool:
-        return bool(ball.contains(0) and not ball.is_zero() and ball.rad() < NEAR_ZERO)
+        return bool(ball.is_finite() and ball.contains(0) and not ball.is_zero() and ball.rad() < NEAR_ZERO)
 
     masks = [np.array([near(b) for b in r.ravel().tolist()], bool).reshape(r.shape) for r in results]
     if not any(mask.any() for mask in masks) or not work.pays(program.cost):

@@ -66,3 +66,21 @@ def test_the_slope_at_the_edge_is_0(name, xp, dtype, point):
 )
 def test_a_slope_without_end_on_one_side_stays_open(masked):
     assert check_gradient(safe(torch, masked), (torch.tensor([0.0, 1.25]),)).verdict == "undecided"
+
+
+# 0 by cancelling alone: a root of it has no slope, and what stands beside it keeps its own.
+NOTHING = {
+    "a root of |0|": lambda x: np.sqrt(np.abs(2 * x - x - x)).sum(),
+    "a root of what is cut off": lambda x: np.sqrt(np.maximum(2 * x - x - x, 0)).sum(),
+    "a root of a gap of one element": lambda x: np.sqrt(np.diff(np.sort(x[[0, 0]]))).sum(),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_where_no_slope_around_is_a_number_none_is_proven(name):
+    def function(x):
+        return np.sin(x).sum() + NOTHING[name](x)
+
+    x = np.array([1.024, 1.87, -0.24])
+    for rule in (lambda c, x: c * np.cos(x), lambda c, x: 0 * x):
+        assert check_gradient(function, (x,), vjp=rule).verdict == "undecided"

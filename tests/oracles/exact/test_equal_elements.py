@@ -152,3 +152,32 @@ def test_an_element_found_in_order_is_itself_in_jax_and_numpy():
 
     assert check_gradient(in_jax, (jnp.asarray(x),)).passed
     assert check_gradient(in_numpy, (x,), vjp=vjp).passed
+
+
+TAKEN_TWICE = {
+    "max": lambda x: x.exp()[[0, 1, 1]].max(0)[0],
+    "sort": lambda x: x.exp()[[0, 1, 1]].sort()[0] @ torch.arange(3, dtype=x.dtype),
+    "max_pool1d": lambda x: torch.nn.functional.max_pool1d(x.exp()[[0, 1, 1, 2]][None], 2).sum(),
+}
+
+
+@pytest.mark.parametrize("name", TAKEN_TWICE)
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "accurate"), (1.001, "wrong")])
+def test_a_computed_element_that_is_taken_twice_is_no_tie(name, factor, verdict):
+    function = TAKEN_TWICE[name]
+
+    class Of(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return function(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            with torch.enable_grad():
+                x = ctx.saved_tensors[0].detach().requires_grad_()
+                return torch.autograd.grad(function(x), x, factor * g)[0]
+
+    x = torch.tensor([0.3, 0.7, -0.2], dtype=torch.float64)
+    assert check_gradient(function, (x,)).verdict == "accurate"
+    assert check_gradient(Of.apply, (x,)).verdict == verdict

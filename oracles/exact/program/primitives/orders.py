@@ -36,6 +36,8 @@ from oracles.exact.program.primitives.sums import not_negative, sizes_of, sum_of
 from oracles.exact.program.primitives.taylor import taylor
 from oracles.exact.program.program import Array, Equation, Primitive, Var
 
+NARROW = 50  # bits
+
 
 class _Ordered:
     """A ball that sorts only where the order is certain; equal numbers keep their own order."""
@@ -46,9 +48,14 @@ class _Ordered:
     def __lt__(self, other: _Ordered) -> bool:
         if self.ball < other.ball:
             return True
-        if self.ball >= other.ball:
+        if self.ball >= other.ball or _are_one(self.ball, other.ball):
             return False
         raise Undecided(f"cannot order {self.ball.str(8)} and {other.ball.str(8)}")
+
+
+def _are_one(a: arb, b: arb) -> bool:
+    """Whether it is one element that was taken twice: the same ball, so narrow that it is no hull of many."""
+    return a is b and a.rel_accuracy_bits() > NARROW
 
 
 def _argsort(x: Array, *, axis: int) -> Array:
@@ -139,7 +146,8 @@ def _argmax(x: Array, scores: Array, *, axis: int) -> Array:
             if ball.mid() > row[best].mid():
                 best = i
         for i, ball in enumerate(row):
-            if not (ball < row[best] if i < best else i == best or ball <= row[best]):
+            is_less = ball < row[best] if i < best else ball <= row[best] or _are_one(ball, row[best])
+            if not (i == best or is_less):
                 raise Undecided(f"cannot tell which is larger: {ball.str(8)} or {row[best].str(8)}")
         out[where] = best
     return out
