@@ -193,7 +193,7 @@ def _as_array(numbers: Array, like: Array) -> Array:
 
 
 def other(target: Target, which: Iterable[int | Fixed], number: float, symmetric: bool = False) -> Target:
-    """The target where some arguments of 0, 0.5 or 1 are another number; of several ones half of them.
+    """The target where some arguments of 0, 0.5, 1 or 2 are another number; of several ones half of them.
 
     What is symmetric, as the weights of a graph are, may be asked to stay so.
     """
