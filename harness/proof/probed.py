@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -19,11 +21,13 @@ from harness.proof.question import Blame, Part, Question, UnderTest
 from harness.proof.sight import GIVEN, Sight
 from harness.proof.truth import Posed, Truth, pose
 from harness.subject.derivative import Array, levels_of
+from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
 
 Whose = Callable[[Question, UnderTest, Posed, Examined, Sequence[Judgement]], Blame | None]
+RATES = frozenset({"learning_rate", "lr", "eta", "step_size"})
 OPEN = (Verdict.UNDECIDED, Verdict.UNSUPPORTED)
 
 
@@ -46,7 +50,11 @@ def probed(one: Differing, sight: Sight, whose: Whose, is_known: bool) -> tuple[
 
     def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
         ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
-        written = f"{one.guilty} writes into what the forward computed" if one.guilty else ""
+        written = (
+            f"{one.guilty} writes into what the forward computed{_as_a_step(one.tested)}"
+            if one.guilty
+            else ""
+        )
         reasons = "; ".join(filter(None, [ignored, written or found.diagnosis]))
         why = f"{said}: {reasons}" if reasons else said
         kept = (
@@ -121,6 +129,14 @@ def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:
     if not alike or not any(g is not None and g.any() for g in first):
         return ""
     return ignores("", [d.shape for d in posed.directions] == [()])
+
+
+def _as_a_step(tested: Tested) -> str:
+    """That a backward which has a rate makes the step of training, which changes what the next one reads."""
+    rates = frozenset[str]()
+    with suppress(TypeError, ValueError):
+        rates = RATES.intersection(inspect.signature(tested.rule).parameters) if tested.rule else rates
+    return f": if that is the step of training, check it with {min(rates)}=0" if rates else ""
 
 
 def _judgements(

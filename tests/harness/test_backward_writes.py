@@ -84,3 +84,32 @@ def test_so_it_is_with_residuals():
 
     found = check_gradient(forward, (X,), residual_vjp=backward)
     assert SAID.format("backward", backward.__code__.co_firstlineno + 1) in str(found)
+
+
+class Stepping:
+    """The step of gradient descent in its backward."""
+
+    def __init__(self):
+        self.weights = np.array([[0.5, -1.0], [2.0, 0.25]])
+
+    def forward(self, x):
+        self.x = x
+        return self.weights @ x
+
+    def backward(self, dout, learning_rate=0.1):
+        dx = self.weights.T @ dout
+        self.weights -= learning_rate * np.outer(dout, self.x)
+        return dx
+
+
+class Still(Stepping):
+    def backward(self, dout, learning_rate=0.0):
+        return super().backward(dout, learning_rate)
+
+
+def test_of_a_step_of_training_in_it_is_said_how_it_is_checked():
+    x = np.array([0.3, -0.7])
+    found = check_layer(Stepping(), x)
+    assert found.verdict == "miscomputed"
+    assert "if that is the step of training, check it with learning_rate=0" in str(found)
+    assert check_layer(Still(), x).verdict == "accurate"
