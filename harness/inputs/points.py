@@ -150,8 +150,7 @@ def _moved_each(array: Array, rng: np.random.Generator) -> Array:
     """Each number moved by a part of itself, and a zero by as much of the least."""
     numbers = array.astype(np.float64)
     least = np.min(np.abs(numbers[numbers != 0]))
-    size = np.where(numbers == 0, least, np.abs(numbers))
-    return np.asarray(numbers + SPREAD * size * signed(rng, np.dtype(np.float64), array.shape), array.dtype)
+    return _drawn(array, rng, size=np.where(numbers == 0, least, np.abs(numbers)))
 
 
 def keeping(target: Target, given: Target, which: Collection[int], measure: Callable[[Array], Any]) -> Target:
@@ -315,7 +314,11 @@ def _with(target: Target, changed: dict[int, Array]) -> Arrays:
     return tuple(changed.get(k, a) for k, a in enumerate(target.arrays))
 
 
-def _drawn(array: Array, rng: np.random.Generator, spread: float = SPREAD) -> Array:
-    size = float(np.max(np.abs(array.astype(np.float64)), initial=0.0)) or 1.0
-    moved = array.astype(np.float64) + spread * size * signed(rng, np.dtype(np.float64), array.shape)
-    return np.asarray(moved, array.dtype)
+def _drawn(
+    array: Array, rng: np.random.Generator, spread: float = SPREAD, size: Array | None = None
+) -> Array:
+    """Numbers that far from an array's, in parts of its largest one, or of the size of each."""
+    numbers = array.astype(np.float64)
+    whole = float(np.max(np.abs(numbers), initial=0.0)) or 1.0
+    moved = spread * (whole if size is None else size) * signed(rng, np.dtype(np.float64), array.shape)
+    return np.asarray(numbers + moved, array.dtype)

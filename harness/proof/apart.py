@@ -123,9 +123,7 @@ class Apart:
 
 
 def _last_step(t: Enclosure, dtype: str) -> float:
-    size = np.abs(t.mid)
-    largest = np.max(size, where=np.isfinite(size), initial=0.0)
-    return LAST_STEP * float(format_of(resolving(dtype)).ulp(np.array(largest)))
+    return LAST_STEP * float(format_of(resolving(dtype)).ulp(np.array(t.largest)))
 
 
 def _gap(e: Enclosure, t: Enclosure) -> Mask:

@@ -146,7 +146,7 @@ def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:
 
 
 def is_neutral(numbers: Array) -> bool:
-    """Whether it is one number that is no count: a factor or a term without effect, or its own 1 - p."""
+    """Whether it is one number that is no count: a factor, term or exponent without effect, or its 1 - p."""
     return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in SPECIAL)
 
 

@@ -173,8 +173,7 @@ def _judged_in_parts(number: int, known: Evidence, computed: Array, allowed: flo
     others = [one for part in parts if part.verdict is worst.verdict for one in (_shown(part), *part.more)]
     others.sort(key=lambda one: (-_most(one.bits_lost), -_most(one.error_ulp)))
     own = [one for one in others if one.at != worst.element][: MOST_ELEMENTS - 1]
-    size = np.abs(known.truth.mid)
-    largest = max(float(np.max(size, where=np.isfinite(size), initial=0.0)), format_of(known.dtype).normal)
+    largest = max(known.truth.largest, format_of(known.dtype).normal)
     with np.errstate(all="ignore"):
         scaled = float(np.float64(worst.max_abs_error) / largest)
     return replace(worst, more=() if worst.verdict.right else tuple(own), scaled_error=scaled)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -20,8 +18,8 @@ from harness.proof.pulls import UNRUN, Raised
 from harness.proof.question import Blame, Part, Question, UnderTest
 from harness.proof.sight import GIVEN, Sight
 from harness.proof.truth import Posed, Truth, pose
+from harness.subject.copies import parameters_of
 from harness.subject.derivative import Array, levels_of
-from harness.subject.tested import Tested
 from harness.verdicts import RIGHT, Verdict
 from oracles.exact.program.errors import ExactError
 from oracles.exact.program.formats import format_of
@@ -50,12 +48,7 @@ def probed(one: Differing, sight: Sight, whose: Whose, is_known: bool) -> tuple[
 
     def part(of: str, like: Array, found: Judgement, fault: Blame | None) -> Part:
         ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
-        written = (
-            f"{one.guilty} writes into what the forward computed{_as_a_step(one.tested)}"
-            if one.guilty
-            else ""
-        )
-        reasons = "; ".join(filter(None, [ignored, written or found.diagnosis]))
+        reasons = "; ".join(filter(None, [ignored, _written(one) or found.diagnosis]))
         why = f"{said}: {reasons}" if reasons else said
         kept = (
             None
@@ -131,12 +124,13 @@ def ignoring(runs: Sequence[Differing], posed: Posed, seen: Observed) -> str:
     return ignores("", [d.shape for d in posed.directions] == [()])
 
 
-def _as_a_step(tested: Tested) -> str:
-    """That a backward which has a rate makes the step of training, which changes what the next one reads."""
-    rates = frozenset[str]()
-    with suppress(TypeError, ValueError):
-        rates = RATES.intersection(inspect.signature(tested.rule).parameters) if tested.rule else rates
-    return f": if that is the step of training, check it with {min(rates)}=0" if rates else ""
+def _written(one: Differing) -> str:
+    """What writes into what the forward computed, as the step of training does in a backward with a rate."""
+    if not one.guilty:
+        return ""
+    said, rule = f"{one.guilty} writes into what the forward computed", one.tested.rule
+    rates = RATES.intersection(parameters_of(rule)) if rule else None
+    return f"{said}: if that is the step of training, check it with {min(rates)}=0" if rates else said
 
 
 def _judgements(

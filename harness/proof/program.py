@@ -354,8 +354,7 @@ def evidence_of(truth: Truth, examined: Examined, computed: Sequence[Array]) -> 
 
 def _lent(truth: Truth, k: int) -> float:
     """Half an ulp of a part's largest number; without end where all of it is 0, so that nothing is large."""
-    size = np.abs(truth.enclosures[k].mid)
-    largest = np.max(size, where=np.isfinite(size), initial=0.0)
+    largest = truth.enclosures[k].largest
     kind = format_of(truth.narrowest[k] or truth.dtypes[k])
     return float(kind.ulp(np.array(largest)) / 2) if largest else np.inf
 

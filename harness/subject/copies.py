@@ -198,14 +198,8 @@ def pull(copy: Any, dout: Any) -> Any:
         ValueError: It takes no cotangent of a result that is no single number, or more than that.
     """
     one_by_one = isinstance(dout, tuple) and takes(copy.backward, len(dout))
-    if one_by_one and (cache := CACHES.intersection(_named(copy.backward))):
-        name, signature = min(cache), _signature(copy.backward)
-        raise ValueError(
-            f"forward must return its result alone, and keep the rest as self.{name}: it returns {len(dout)} "
-            f"arrays, and {type(copy).__name__}.backward{signature} takes a {name}; as a function it is "
-            "check_gradient(lambda x: layer.forward(x)[0], (x,), vjp=lambda dout, x: layer.backward(dout, "
-            "layer.forward(x)[1]))"
-        )
+    if one_by_one:
+        _refuse_cache(copy, len(dout))
     try:
         if _is_of_loss(copy.backward, dout):
             found = copy.backward()
@@ -221,6 +215,18 @@ def pull(copy: Any, dout: Any) -> Any:
             "of a loss, a single number, dout may be left out"
         ) from None
     return getattr(copy, OF_INPUTS, None) if found is None else found
+
+
+def _refuse_cache(copy: Any, count: int) -> None:
+    """Refuse a second result that is no result, but what backward needs."""
+    if cache := CACHES.intersection(parameters_of(copy.backward)):
+        name, signature = min(cache), _signature(copy.backward)
+        raise ValueError(
+            f"forward must return its result alone, and keep the rest as self.{name}: it returns {count} "
+            f"arrays, and {type(copy).__name__}.backward{signature} takes a {name}; as a function it is "
+            "check_gradient(lambda x: layer.forward(x)[0], (x,), vjp=lambda dout, x: layer.backward(dout, "
+            "layer.forward(x)[1]))"
+        )
 
 
 def _is_of_loss(backward: Callable[..., Any], dout: Any) -> bool:
@@ -251,7 +257,8 @@ def takes(function: Callable[..., Any], count: int) -> bool:
         return False
 
 
-def _named(function: Callable[..., Any]) -> Sequence[str]:
+def parameters_of(function: Callable[..., Any]) -> Sequence[str]:
+    """What a function calls its arguments; nothing where it does not say."""
     signature = _signature(function)
     return () if signature is None else list(signature.parameters)
 

@@ -135,6 +135,12 @@ class Enclosure:
         return self._read(lambda b: _up(b.rad()) if b.is_finite() else math.inf)
 
     @property
+    def largest(self) -> float:
+        """The size of the largest midpoint that is finite; 0 of none."""
+        size = np.abs(self.mid)
+        return float(np.max(size, where=np.isfinite(size), initial=0.0))
+
+    @property
     def proven_error(self) -> float:
         """The largest radius off the kinks, relative to the largest element (at least the least float64)."""
         if self.pairs and not self.kinks:

@@ -155,9 +155,8 @@ class Tape:
         if lowest >= self._bases[last]:
             return gather(value(last), tokens - self._bases[last])
         first = max(bisect_right(self._bases, lowest) - 1, 0)
-        bases = np.frombuffer(self._bases, np.int64)[
-            first : last + 1
-        ].copy()  # an array that is seen cannot grow
+        # A copy, since an array cannot grow while something views it.
+        bases = np.frombuffer(self._bases, np.int64)[first : last + 1].copy()
         owner = np.searchsorted(bases, tokens, side="right") - 1
         used = np.unique(owner[tokens > 0])
         parts = [reshape(v, (v.size,)) for v in (value(first + int(i)) for i in used)]

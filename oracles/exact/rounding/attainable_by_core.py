@@ -170,21 +170,13 @@ class _CoreSampling:
     @cached_property
     def _near(self) -> list[Pairs] | None:
         """The truth at the first of the points, by Arb; None where it does not tell."""
-        work, true = self.work, [t.balls for t in self.truth]
-        nearby = Nearby(self.program, self.inputs, self.steps, self.ways, work)
-
-        def is_told(found: tuple[list[Array], list[str]]) -> bool:
-            return bool(found[1]) or not are_blurred(found[0][: self.count], true)
-
-        def affords(bits: int) -> bool:
-            return work is None or work.affords(self.program, bits)
-
-        ladder = Ladder.from_(max(t.bits for t in self.truth))
-        if not affords(ladder.bits):
+        nearby = Nearby(self.program, self.inputs, self.steps, self.ways, self.work)
+        ladder, true = Ladder.from_(max(t.bits for t in self.truth)), [t.balls for t in self.truth]
+        if not nearby.affords(ladder.bits):
             return None
         with suppress(Undecided):
-            found, kinks = ladder.told(partial(nearby.at, self.ways.seeds[0]), is_told, affords)
-            if not kinks and is_told((found, kinks)):
+            found, kinks = nearby.told(self.ways.seeds[0], ladder, true)
+            if not (kinks or are_blurred(found[: self.count], true)):
                 return [of_balls(balls).flat for balls in found[: self.count]]
         return None
 

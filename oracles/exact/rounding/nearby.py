@@ -89,21 +89,11 @@ def by_arb(
     zeros = vanishing(program, numbers, zero)
     nearby = Nearby(program, numbers, halves, ways, work)
 
-    def near(seed: int, bits: int) -> tuple[list[Array], list[str]]:
-        found, kinks = nearby.at(seed, bits)
-        for balls, mask in zip(found, zeros, strict=False):
-            balls[mask] = ZERO
-        return found, kinks
-
-    def is_told(found: tuple[list[Array], list[str]]) -> bool:
-        return bool(found[1]) or not are_blurred(found[0], true)
-
-    def affords(bits: int) -> bool:
-        return work is None or work.affords(program, bits)
-
     for done, seed in enumerate(ways.seeds):
         try:
-            around, kinks = ladder.told(partial(near, seed), is_told, affords)
+            around, kinks = nearby.told(seed, ladder, true)
+            for balls, mask in zip(around, zeros, strict=False):
+                balls[mask] = ZERO
         except Exhausted as reason:
             if done < (enough := min(ENOUGH, len(ways.seeds))):
                 said = f"after {done} of {enough} perturbations for the attainable error"
@@ -146,6 +136,22 @@ class Nearby:
         with KINKS.collected() as kinks:
             found = evaluate(self.program, perturb(*self._given(bits), self.ways, seed), bits, self.work)
         return found, kinks
+
+    def told(self, seed: int, ladder: Ladder, true: Sequence[Array]) -> tuple[list[Array], list[str]]:
+        """The same by as many bits as tell how far the first outputs are from the truth, and are afforded.
+
+        Raises:
+            Undecided: As `evaluate`.
+        """
+
+        def is_told(found: tuple[list[Array], list[str]]) -> bool:
+            return bool(found[1]) or not are_blurred(found[0][: len(true)], true)
+
+        return ladder.told(partial(self.at, seed), is_told, self.affords)
+
+    def affords(self, bits: int) -> bool:
+        """Whether one more is within the work."""
+        return self.work is None or self.work.affords(self.program, bits)
 
     def _exactly(self, bits: int) -> tuple[list[Array], dict[int, tuple[Array, Array]]]:
         with precision(bits):

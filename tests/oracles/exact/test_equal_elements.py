@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from harness import check_gradient
 from harness.verdicts import Verdict
 from oracles.exact.program.primitives.orders import as_it_ran
+from tests.harness.proof.torch_functions import pulled
 
 RNG = np.random.default_rng(0)
 T = torch.tensor(RNG.standard_normal((4, 64)), dtype=torch.float32)
@@ -166,18 +167,11 @@ TAKEN_TWICE = {
 def test_a_computed_element_that_is_taken_twice_is_no_tie(name, factor, verdict):
     function = TAKEN_TWICE[name]
 
-    class Of(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return function(x)
-
-        @staticmethod
-        def backward(ctx, g):
-            with torch.enable_grad():
-                x = ctx.saved_tensors[0].detach().requires_grad_()
-                return torch.autograd.grad(function(x), x, factor * g)[0]
+    def backward(g, x):
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            return torch.autograd.grad(function(x), x, factor * g)[0]
 
     x = torch.tensor([0.3, 0.7, -0.2], dtype=torch.float64)
     assert check_gradient(function, (x,)).verdict == "accurate"
-    assert check_gradient(Of.apply, (x,)).verdict == verdict
+    assert check_gradient(pulled(function, backward), (x,)).verdict == verdict
