@@ -6,13 +6,15 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from harness.runs.interrupts import held_back
 from harness.runs.jobs import Failure, Fate, Unit, answer
 from harness.runs.raised import refuse_silent_exit
 from harness.runs.spawned import SPAWNED
@@ -56,13 +58,16 @@ class Processes:
                 "a process that --jobs started is asked to start others, since what it imports does so: "
                 'that belongs below `if __name__ == "__main__":`'
             )
+        # Of those done; an interrupt that comes as it waits leaves it whole.
+        self._done: SimpleQueue[Future[bytes]] = SimpleQueue()
         self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=SPAWNED)
         return self
 
     def __exit__(self, *_: object) -> None:
         # At the end nothing is running; before it (Ctrl-C) what runs is not waited for.
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        with held_back():
+            self._pool.stop()  # type: ignore[no-untyped-call]
+            self._pool.join()
 
     @property
     def room(self) -> int:
@@ -81,32 +86,52 @@ class Processes:
 
     def begin(self, unit: Unit[Any]) -> None:
         """Take a unit."""
-        if not self._pool.active:
-            self._begin_anew(_ended_by(-signal.SIGKILL))
-        self._held[self._pool.schedule(answer, [unit.request], timeout=unit.timeout_s)] = unit
+        with held_back():
+            if not self._pool.active:
+                self._begin_anew(_ended_by(-signal.SIGKILL))
+            future = self._pool.schedule(answer, [unit.request], timeout=unit.timeout_s)
+            self._held[future] = unit
+            future.add_done_callback(self._done.put)
 
     def ended(self) -> Iterator[tuple[Unit[Any], bytes | Failure]]:
         """The units that have ended; it waits for at least one."""
-        if not self._lost:
-            longest = 2 * max(unit.timeout_s for unit in self._held.values())
-            finished = wait(self._held, longest + GRACE_S, FIRST_COMPLETED).done
-            if not finished:
-                self._begin_anew("the process that was to run it never answered")
-            for future in [one for one in self._held if one in finished]:
-                unit = self._held.pop(future)
-                try:
-                    found: bytes | Failure = future.result()
-                except ProcessExpired as problem:
-                    found = _ended(problem.exitcode or 0)
-                except TimeoutError:
-                    found = _late(unit.timeout_s)
-                except BrokenProcessPool:
-                    self._held[future] = unit
-                    self._begin_anew(_ended_by(-signal.SIGKILL))
-                    break
-                yield unit, found
+        yield from self._answered() if not self._lost else ()
         lost, self._lost = self._lost, []
         yield from lost
+
+    def _answered(self) -> list[tuple[Unit[Any], bytes | Failure]]:
+        """Those of the pool that it has answered; it waits for one."""
+        longest = 2 * max(unit.timeout_s for unit in self._held.values())
+        try:
+            finished = [self._done.get(timeout=longest + GRACE_S)]
+        except Empty:
+            self._begin_anew("the process that was to run it never answered")
+            return []
+        while not self._done.empty():
+            finished.append(self._done.get())
+        answers: list[tuple[Unit[Any], bytes | Failure]] = []
+        with held_back():
+            for future in [one for one in finished if one in self._held]:
+                try:
+                    answers.append((self._held[future], self._found(future)))
+                except BrokenProcessPool:
+                    self._begin_anew(_ended_by(-signal.SIGKILL))
+                    break
+                del self._held[future]
+        return answers
+
+    def _found(self, future: Future[bytes]) -> bytes | Failure:
+        """What became of a unit.
+
+        Raises:
+            BrokenProcessPool: Pebble gave up all of its units.
+        """
+        try:
+            return future.result()
+        except ProcessExpired as problem:
+            return _ended(problem.exitcode or 0)
+        except TimeoutError:
+            return _late(self._held[future].timeout_s)
 
     def _begin_anew(self, why: str) -> None:
         """Replace all processes: pebble gives all of them up where one is killed that waits for work."""
