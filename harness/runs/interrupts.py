@@ -34,10 +34,10 @@ def held_back() -> Iterator[None]:
         came.append((number, frame))
 
     try:
-        for number in _SIGNALS:
-            if callable(handler := signal.getsignal(number)):
-                own[number] = handler
-                signal.signal(number, note)
+        for one in _SIGNALS:
+            if callable(handler := signal.getsignal(one)):
+                own[one] = handler
+                signal.signal(one, note)
         yield
     finally:
         for number, handler in own.items():
