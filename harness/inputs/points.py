@@ -115,12 +115,17 @@ def near(target: Target, which: Collection[int], seed: int) -> Target:
     return _changed(target, {k: _beside(target.arrays[k], k in target.flat.complex, rng) for k in which})
 
 
-def askew(target: Target, which: Collection[int], seed: int) -> Target:
-    """The target where some square matrices have a part that is skew besides: their symmetric part stays."""
+def askew(target: Target, which: Collection[int], labels: Collection[int], seed: int) -> Target:
+    """The target where some square matrices have a part that is skew besides: their symmetric part stays.
+
+    Of those whose rows may be labels, each row is the one before: with other sums they would be none.
+    """
     rng = np.random.default_rng([seed, 1])
 
     def skewed(k: int) -> Array:
         array, are_pairs = target.arrays[k], k in target.flat.complex
+        if k in labels:
+            return np.roll(array, 1, axis=0)
         numbers, drawn = (as_numbers(own, are_pairs) for own in (array, _drawn(array, rng)))
         return _as_array(numbers + ((drawn - numbers) - _adjoint(drawn - numbers)) / 2, array)
 

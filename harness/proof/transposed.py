@@ -47,9 +47,9 @@ def told_beside_symmetric(
         if is_moving(array)
         and array.size <= MOST
         and is_hermitian(as_numbers(array, isinstance(name, ComplexName)))
-        and not (k not in target.active and _may_be_labels(array))
     }
-    if not named or not (shown := compared(ask(askew(target, named, seed)))):
+    labels = {k for k in named if k not in target.active and _may_be_labels(target.arrays[k])}
+    if not named or not (shown := compared(ask(askew(target, named, labels, seed)))):
         return []
     are, they = ("is", "it is") if len(named) == 1 else ("are", "they are")
     part = shown[0]

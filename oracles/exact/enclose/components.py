@@ -14,7 +14,8 @@ that value at hardly any shares.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ SHARES = (
 )
 MOST = 64  # kinks that are looked at one by one; more are told apart by their equation and number
 EDGES = 3  # of branches
+FEW = 3  # hyperplanes, which leave eight parts of space
 KNOWN_BITS = 32  # of an element that is not at a kink
 
 Key: TypeAlias = tuple[str, *tuple[float, ...]]  # of a kink
@@ -178,12 +180,52 @@ class Hanging:
 
     def components(self) -> list[Component]:
         """The elements that are hulls, by the kinks that they share; those of no kink are in none."""
+        return _joined(self.links, self.planes)
+
+    @cached_property
+    def links(self) -> list[frozenset[int]]:
+        """Of each kink, the elements that hang on it."""
         count = len(self.planes)
-        if count <= MOST:
-            links = [self._touched(lambda n, own, one=one: own == one) for one in range(count)]  # type: ignore[misc]
-        else:
-            links = _told_apart(self.kinks, count, self._touched)
-        return _joined(links, self.planes)
+        if count > MOST:
+            return _told_apart(self.kinks, count, self._touched)
+        return [self._touched(lambda n, own, one=one: own == one) for one in range(count)]  # type: ignore[misc]
+
+    def are_seen(self, kinks: Collection[int], rays: Sequence[Operands]) -> bool:
+        """Whether rays lie in all parts of space that a few hyperplanes leave."""
+        if len(kinks) > FEW or not all(self.planes[kink] for kink in kinks):
+            return False
+        sites = [self._first_site[kink] for kink in kinks]
+        seen = {tuple(int(_sides(*ray[n])[at]) for n, at in sites) for ray in rays}
+        parts = {sides for sides in seen if all(sides)}
+        return len(parts) == 1 << len(kinks)
+
+    def kinks_of(self, element: int) -> frozenset[int]:
+        """The kinks that an element hangs on."""
+        return frozenset(kink for kink, link in enumerate(self.links) if element in link)
+
+    @cached_property
+    def groups(self) -> list[frozenset[int]]:
+        """Kinks of one place, as those of the coordinates of one point: they act together."""
+        found: list[set[int]] = []
+        at_place: dict[tuple[Shape, int], set[int]] = {}
+        for n, own in self.kinks.items():
+            for at in np.flatnonzero(own >= 0).tolist():
+                at_place.setdefault((self._equations[n].output.shape, at), set()).add(int(own[at]))
+        for kinks in at_place.values():
+            group = set(kinks)
+            for other in [one for one in found if one & group]:
+                found.remove(other)
+                group |= other
+            found.append(group)
+        return [frozenset(group) for group in found]
+
+    @cached_property
+    def _first_site(self) -> dict[int, tuple[int, int]]:
+        found: dict[int, tuple[int, int]] = {}
+        for n, own in self.kinks.items():
+            for at in np.flatnonzero(own >= 0).tolist():
+                found.setdefault(int(own[at]), (n, at))
+        return found
 
     def is_edged(self, part: Component) -> bool:
         """Whether more edges of branches have a part in it than a few rays see all sides of together."""

@@ -30,10 +30,11 @@ from numpy.typing import NDArray
 from oracles.exact.enclose.components import Component, Hanging, OneSide, Operands, Takes, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.rays import DISTANCE_BITS, PAIRS, Direction, directions, moved, rays
-from oracles.exact.enclose.unseen import Site, has_all, others_differ, together, towards, unseen
+from oracles.exact.enclose.unseen import Site, has_all, have_all, others_differ, together, towards, unseen
 from oracles.exact.program.balls import KINKS, TIES, each, filled, precision
 from oracles.exact.program.errors import Turned, Undecided, Unseen
 from oracles.exact.program.formats import format_of
+from oracles.exact.program.primitives.steps import nearest_
 from oracles.exact.program.program import Array, Program, Shape, Var
 
 LEAST_BITS = 128  # with which it is told what hangs on which kink
@@ -42,6 +43,7 @@ LOST_SLOPE = "0 times a slope without end, and those around have no limit, or se
 MORE = 3  # times: where digits cancel, slopes close by are told with twice and four times as many bits
 ULPS = 2  # that a number in the code may be off its formula
 LOOKS = 64  # directions beside the random ones, each towards a side that none has shown
+FEW_GROUPS = 32  # of kinks, of each of which it is asked whether it has a part in an element
 FULL = 2.0**-20  # of a hull, that is as good as none
 UNSEEN = (
     "the slopes around this point agree in all directions that were looked in, and none of them shows a side "
@@ -128,7 +130,36 @@ class _Around:
                 with precision(2 * bits):
                     for k in gain & part.elements:
                         whole[k] = union(known[k])
+            else:
+                self._narrow_each(gain & part.elements, whole, hanging)
         return shaped(whole, hulls)
+
+    def _narrow_each(self, elements: set[int], whole: list[arb], hanging: Hanging) -> None:
+        """Elements for themselves, of which others that share their kinks may jump.
+
+        Those of few hyperplanes have the slopes of the parts of space that these leave, if a ray is in each.
+        Those of more have the one that all rays agree on, if each group of kinks was seen whole, and has a
+        part.
+
+        Raises:
+            Unseen: All rays agree on a slope of what an index picks that jumps, and others may be legal.
+        """
+        if len(self._rays) == 2 * PAIRS:
+            self._look(*directions(self._inputs, self._active, 1))
+        operands = [ray.operands for ray in self._rays]
+        seen = {k for k in elements if hanging.are_seen(hanging.kinks_of(k), operands)}
+        with precision(2 * self._bits):
+            slopes = {k: [ray.slopes[k] for ray in self._rays] for k in elements}
+            known = {k: distinct(own, whole[k], self._bits) for k, own in slopes.items()}
+        agreed = {k for k in elements - seen if len(known[k]) == 1}
+        if len(hanging.groups) <= FEW_GROUPS:
+            seen |= have_all(hanging, agreed, operands)
+        if agreed - seen and any(e.primitive is nearest_ for e in self._program.equations):
+            raise Unseen(UNSEEN)
+        with precision(2 * self._bits):
+            for k in seen:
+                if _gains(whole[k], known[k]):
+                    whole[k] = union(known[k])
 
     def _look(self, *along: Direction) -> None:
         for direction in along:

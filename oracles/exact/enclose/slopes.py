@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from oracles.exact.enclose.branches import Sides
+from oracles.exact.enclose.cell_edges import look_for_jumps
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Poles, Work, evaluate, known_quickly
 from oracles.exact.enclose.kinks import is_isolated
@@ -66,6 +67,7 @@ def slopes(
             are apart, the enclosures say so (`leaps`).
     """
     forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
+    look_for_jumps(function, values, wrt)
     program, results_beside = derive(function, wrt, together), len(function.outputs) if together else 0
     inputs, work = [*values, *directions], Work(limits.seconds)
 

@@ -13,7 +13,7 @@ in pieces, and its pieces are few.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -241,18 +241,37 @@ def _may_be(around: tuple[Equation, list[Array]] | None, at: int, side: int, unk
 def has_all(hanging: Hanging, part: Component, rays: Sequence[Operands]) -> bool:
     """Whether each kink has a part in an element where the others are on the sides that a ray has seen."""
     kinks = sorted(part.kinks)[:MOST]
-    return all(any(_has_part(hanging, part, one, operands) for operands in rays) for one in kinks)
+    return all(any(part.elements & _moved_by(hanging, [one], operands) for operands in rays) for one in kinks)
 
 
-def _has_part(hanging: Hanging, part: Component, one: int, ray: Operands) -> bool:
+def have_all(hanging: Hanging, elements: Iterable[int], rays: Sequence[Operands]) -> set[int]:
+    """The elements of which each group of kinks was seen whole, and has a part with the rest as on a ray."""
+    found = set(elements)
+    for group in hanging.groups:
+        left = found.intersection(*[frozenset().union(*(hanging.links[kink] for kink in group))])
+        if left and not hanging.are_seen(group, rays):
+            found -= left
+            continue
+        for operands in rays:
+            if not left:
+                break
+            left = left - _moved_by(hanging, group, operands)
+        found -= left
+    return found
+
+
+def _moved_by(hanging: Hanging, group: Collection[int], ray: Operands) -> set[int]:
+    """The elements in which kinks have a part where the others are on the sides that a ray has seen."""
+
     def takes(number: int, equation: Equation, operands: list[Array], hulls: Array) -> Array:
         own = hanging.kinks.get(number)
         if own is None or number not in ray:
             return hulls
-        return np.where((own == one).reshape(hulls.shape), hulls, _seen(equation, operands, ray[number][1]))
+        open_ = np.isin(own, list(group)).reshape(hulls.shape)
+        return np.where(open_, hulls, _seen(equation, operands, ray[number][1]))
 
     balls = [b for array in hanging.sites.chosen(takes) for b in array.ravel().tolist()]
-    return any(not is_known(balls[k]) for k in part.elements)
+    return {k for k, ball in enumerate(balls) if not is_known(ball)}
 
 
 def _seen(equation: Equation, operands: list[Array], ray: list[Array]) -> Array:

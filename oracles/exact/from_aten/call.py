@@ -326,6 +326,6 @@ ON_INTEGERS = frozenset(
         "add sub rsub mul neg abs maximum minimum clamp clamp_min clamp_max where masked_fill sum cumsum any"
         " all count_nonzero lt le gt ge eq ne logical_and logical_or logical_xor logical_not bitwise_and"
         " bitwise_or bitwise_xor bitwise_not _to_copy clone copy full_like fill zeros_like ones_like"
-        " constant_pad_nd"
+        " constant_pad_nd remainder fmod gather index _unsafe_index index_select take"
     )
 )

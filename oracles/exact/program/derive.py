@@ -48,7 +48,7 @@ def _once(
 ) -> Program:
     """A derivative, derived once: a program stays what it is."""
     known = vars(program).setdefault("derivatives", {})
-    key = kind, tuple(wrt)
+    key = kind, tuple(wrt), program.cells
     if key not in known:
         known[key] = derived()
     whole: Program = known[key]
@@ -139,13 +139,17 @@ def _linearize(
         builder.moving.add(primal[v])
     if apart is None:
         builder.tangents = {primal[v]: tangent for v, tangent in tangents.items()}
+    cells = program.cells(builder) if program.cells else None
     for equation in program.equations:
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
         new = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
         here = Equation(equation.primitive, operands, equation.params, new)
         active = [tangents.get(v) for v in equation.operands]
-        primal[out] = new if equation.primitive.around is None else equation.primitive.around(here)
+        sides = cells.sides(here) if cells else None
+        primal[out] = sides.either(_around, active) if sides else _around(here, active)
+        if cells:
+            cells.add(here, primal[out])
         unseen = equation.primitive is PRIMITIVES["no_grad"]
         rule, held = equation.primitive.jvp, unseen or equation.primitive is PRIMITIVES["detach"]
         if forward and unseen:
@@ -153,7 +157,7 @@ def _linearize(
         if not out.is_float or (rule is None and not held):
             continue  # constant between its jumps
         if rule is not None and any(t is not None for t in active):
-            moved = rule(here, active)
+            moved = sides.either(rule, active) if sides else rule(here, active)
             tangents[out] = moved if apart is None else apart(out, moved)
             if builder.tangents is not None:
                 builder.tangents[primal[out]] = moved
@@ -161,6 +165,12 @@ def _linearize(
             builder.moving.add(primal[out])
     builder.guards = [(primal[v], value) for v, value in program.guards]
     return builder, primal, tangents
+
+
+def _around(equation: Equation, _: Tangents) -> Var:
+    """The value of an equation for a derivative."""
+    around = equation.primitive.around
+    return equation.output if around is None else around(equation)
 
 
 # -- the shapes that derivative rules take: most primitives are linear, and linear ones share one rule ----

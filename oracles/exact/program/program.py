@@ -258,6 +258,15 @@ class Program:
     outputs: tuple[Var, ...]
     guards: list[tuple[Var, Array]] = field(default_factory=list)
 
+    @property
+    def cells(self) -> Callable[[Builder], Any] | None:
+        """What writes both sides of indices that step into its derivatives (see `cells`); None: nothing."""
+        return vars(self).get("written_cells")
+
+    def write_cells(self, cells: Callable[[Builder], Any] | None) -> None:
+        """Say so: it depends on the point at which they are evaluated."""
+        vars(self)["written_cells"] = cells
+
     def giving(self, which: slice) -> Program:
         """The program of some of the outputs, without the equations that they and the guards do not need."""
         known = vars(self).setdefault("parts", {})

@@ -234,7 +234,10 @@ class Recorder(Builder):
     Attributes:
         values: The numbers of the inputs.
         looked: Whether what was written depends on numbers, its inputs' or others that a rule looked at.
+        is_inner: Whether it writes a gradient, in which an index has the value that it has.
     """
+
+    is_inner = False
 
     def __init__(self) -> None:
         super().__init__()

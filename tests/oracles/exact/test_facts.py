@@ -34,6 +34,7 @@ CONSTANT = {
     "pi",
     "cosines",
     "detach",
+    "nearest",
     "no_grad",
     "signed",
     "weights",

@@ -14,7 +14,9 @@ import torch
 
 from oracles.exact.from_aten.call import BLANK, OperatorCall, Rule, moved, words
 from oracles.exact.from_aten.memory import constant, numbers
+from oracles.exact.program.cells import is_cell
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.positions import positions_of
 from oracles.exact.program.primitives import convert, detach, select
 from oracles.exact.program.primitives import reductions as r
 from oracles.exact.program.primitives.arrays import concatenate, reduce_sum, reshape, scatter_add, take
@@ -32,9 +34,63 @@ def indices_of(call: OperatorCall, value: Any) -> Any:
     return torch.from_numpy(call.decided(value).copy()) if isinstance(value, Var) else value
 
 
+def _places(call: OperatorCall, shape: Shape, key: Sequence[Any]) -> Var | None:
+    """Where x[key] lies in x of this shape, if an index steps with numbers that move: each side is seen then.
+
+    None where none does: what is decided is simpler.
+    """
+    moving = {i: v for i, v in enumerate(key) if isinstance(v, Var) and is_cell(v)}
+    if not moving:
+        return None
+    known = [
+        np.zeros(v.shape, np.int64) if i in moving else call.decided(v) if isinstance(v, Var) else v
+        for i, v in enumerate(key)
+    ]
+    return positions_of(shape, tuple(known), moving)
+
+
+def _along(dim: int, shape: Shape, where: Var) -> list[Any]:
+    """The key that indexes one axis, and stays in place along all others."""
+    key: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
+    if not shape:
+        return []
+    key[dim] = where
+    return key
+
+
+def _rows(dim: int, shape: Shape, where: Var) -> list[Any]:
+    """The key of whole rows of an axis."""
+    return [*[slice(None)] * (dim % max(1, len(shape))), where]
+
+
+def _picked(call: OperatorCall, x: Var, places: Var | None, *given: Any) -> Var:
+    found = moved(call, x, *given) if places is None else take(x, places)
+    assert isinstance(found, Var)
+    return found
+
+
+def _index(call: OperatorCall, x: Var, where: Sequence[Any]) -> Var:
+    key = [slice(None) if v is None else v for v in where]
+    return _picked(call, x, _places(call, x.shape, key), where)
+
+
+def _gather(call: OperatorCall, x: Var, dim: int, where: Var, **_: Any) -> Var:
+    return _picked(call, x, _places(call, x.shape, _along(dim, x.shape, where)), dim, where)
+
+
+def _index_select(call: OperatorCall, x: Var, dim: int, where: Var) -> Var:
+    return _picked(call, x, _places(call, x.shape, _rows(dim, x.shape, where)), dim, where)
+
+
+def _take(call: OperatorCall, x: Var, where: Var) -> Var:
+    return _picked(call, x, _places(call, (x.size,), [where]), where)
+
+
 def _index_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var, alpha: float = 1) -> Var:
-    to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy()
-    return x + scatter_add(source if alpha == 1 else source * alpha, to.reshape(source.shape), x.shape)
+    to = _places(call, x.shape, _rows(dim, x.shape, where))
+    if to is None:
+        to = _grid(x.shape).index_select(dim, indices_of(call, where)).numpy().reshape(source.shape)
+    return x + scatter_add(source if alpha == 1 else source * alpha, to, x.shape)
 
 
 def _scatter(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> tuple[Array, Var]:
@@ -44,7 +100,11 @@ def _scatter(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> t
 
 
 def _scatter_add(call: OperatorCall, x: Var, dim: int, where: Var, source: Var) -> Var:
-    to, used = _scatter(call, x, dim, where, source)
+    to: Array | Var | None = _places(call, x.shape, _along(dim, x.shape, where))
+    if to is None:
+        to, used = _scatter(call, x, dim, where, source)
+    else:
+        used = source[tuple(slice(0, n) for n in where.shape)]
     return x + scatter_add(used, to, x.shape)
 
 
@@ -54,6 +114,9 @@ def _scatter_value(call: OperatorCall, x: Var, dim: int, where: Var, value: floa
 
 
 def _index_put(call: OperatorCall, x: Var, where: Any, values: Var, accumulate: bool = False, *_: Any) -> Var:
+    key = [slice(None) if v is None else v for v in where]
+    if accumulate and (places := _places(call, x.shape, key)) is not None:
+        return x + scatter_add(x.builder.broadcast(convert(values, x.dtype), places.shape), places, x.shape)
     to = _grid(x.shape)[tuple(slice(None) if i is None else i for i in indices_of(call, where))].numpy()
     return _put_at(x, to, values, accumulate)
 
@@ -180,8 +243,7 @@ def _embedding(
 ) -> Var:
     """Rows; the row of the padding is held fixed, as its documentation says."""
     refuse_frequencies(by_frequency)
-    out = moved(call, weight, indices)
-    assert isinstance(out, Var)
+    out = _picked(call, weight, _places(call, weight.shape, [indices]), indices)
     if padding_idx < 0:
         return out
     padding = np.broadcast_to((call.decided(indices) == padding_idx)[..., None], out.shape)
@@ -223,6 +285,10 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(WINDOWS, _window),
     "constant_pad_nd": _pad,
     "embedding": _embedding,
+    **dict.fromkeys(("index", "_unsafe_index"), _index),
+    "gather": _gather,
+    "index_select": _index_select,
+    "take": _take,
     "index_fill": _index_fill,
     "copy": lambda call, x, source, *_: call.recorder.broadcast(convert(source, call.dtype), call.shape),
     **dict.fromkeys(ZEROS, lambda call, *_, **__: call.full(0.0)),

@@ -60,6 +60,8 @@ for _kind in (elementwise, moving, reductions, convolutions, sampling, networks,
 class _Inner(Recorder):
     """A program inside another one, which decides for it."""
 
+    is_inner = True
+
     def __init__(self, around: Recorder, operands: list[Var]) -> None:
         super().__init__()
         self.around, self.operands = around, operands

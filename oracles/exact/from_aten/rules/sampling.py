@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -12,11 +13,12 @@ import numpy as np
 from oracles.exact.from_aten.call import OperatorCall, Rule
 from oracles.exact.from_aten.rules.convolutions import Sizes
 from oracles.exact.program import functions as f
-from oracles.exact.program.errors import Unsupported
-from oracles.exact.program.primitives import convert, detach
+from oracles.exact.program.errors import Undecided, Unsupported, listening
+from oracles.exact.program.primitives import compare, convert, detach, select
 from oracles.exact.program.primitives.arrays import concatenate, permute, reshape, take
+from oracles.exact.program.primitives.choices import either
 from oracles.exact.program.primitives.linear_algebra import matmul, transpose
-from oracles.exact.program.program import Array, Var, sum_of
+from oracles.exact.program.program import Var, sum_of
 
 
 def _linear(t: Var) -> dict[int, Var]:
@@ -98,45 +100,54 @@ def _grid_sampler(call: OperatorCall, x: Var, grid: Var, mode: int, padding: int
         raise Unsupported(f"grid_sample of mode {mode} and padding {padding}: both are from 0 to 2")
     batch, channels, *size = x.shape
     n, points = len(size), grid.shape[1:-1]
-    volumes = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in points))
+    volumes = np.arange(batch * channels).reshape(batch, channels, *(1 for _ in points)) * int(np.prod(size))
     axes = [
         _taps(call, grid[..., n - 1 - i], s, mode, padding, align) for i, s in enumerate(size)
     ]  # fmt: skip
     terms = []
     for taps in product(*axes):
-        place, weight = np.zeros((), np.int64), None
+        place, outside, weight = call.recorder.constant(np.zeros((), np.int64)), [], None
         for length, (here, part) in zip(size, taps, strict=True):
-            inside = (place >= 0) & (here >= 0) & (here < length)
-            place = np.where(inside, place * length + here, -1)
+            outside += [compare("lt", here, 0), compare("ge", here, length)]
+            place = place * length + here
             weight = part if weight is None or part is None else weight * part
-        where = np.where(place[:, None] < 0, -1, volumes * int(np.prod(size)) + place[:, None])
-        term = take(x, where)
+        one = reshape(select(either(outside), -1, place), (batch, 1, *points))
+        term = take(x, select(compare("lt", one, 0), -1, volumes + one))
         terms.append(term if weight is None else term * reshape(weight, (batch, 1, *points)))
     return sum_of(*terms)
 
 
 def _taps(
     call: OperatorCall, u: Var, size: int, mode: int, padding: int, align: bool
-) -> list[tuple[Array, Var | None]]:
+) -> list[tuple[Var, Var | None]]:
     """The pixels along one axis that a sample is made of, each with its weight; they may lie outside."""
     at = _coordinate(u, size, 0 if mode == 2 else padding, align)
-    base = call.decided(convert(f.step("round" if mode == 1 else "floor", detach(at)), "int64"))
+    base = convert(f.step("round" if mode == 1 else "floor", detach(at)), "int64")
+    if call.recorder.is_inner or call.recorder.is_fixed(base):
+        with listening(), suppress(Undecided):  # what is computed may be nearly a whole number
+            base = call.recorder.constant(call.decided(base))
     if mode != 2 and padding:  # at the border a step would jump, and nothing moves there
-        at, base = f.clamp(at, 0.0, float(size - 1)), np.clip(base, 0, size - 1)
-    if mode == 0:
-        return [(base, -(at - (base + 1))), (base + 1, at - base)]
+        at, base = f.clamp(at, 0.0, float(size - 1)), _clipped(base, size)
     if mode == 1:
         return [(base, None)]
-    return [(_padded(base + k, size, padding, align), weight) for k, weight in _cubic(at - base).items()]
+    here = at - convert(base, at.dtype)
+    if mode == 0:
+        return [(base, -(at - convert(base + 1, at.dtype))), (base + 1, here)]
+    return [(_padded(base + k, size, padding, align), weight) for k, weight in _cubic(here).items()]
 
 
-def _padded(at: Array, size: int, padding: int, align: bool) -> Array:
+def _padded(at: Var, size: int, padding: int, align: bool) -> Var:
     """Pixels beyond the ends: left there, at the border, or mirrored at the outer pixels or their edges."""
     if padding == 2:
         turn = max(2 * size - 2, 1) if align else 2 * size
-        at = at % turn
-        at = np.minimum(at, turn - at if align else turn - 1 - at)
-    return np.clip(at, 0, size - 1) if padding else at
+        at = at.builder.elementwise("integer_floor_rem", at, turn)
+        at = at.builder.elementwise("minimum", at, turn - at if align else turn - 1 - at)
+    return _clipped(at, size) if padding else at
+
+
+def _clipped(at: Var, size: int) -> Var:
+    """The nearest pixel."""
+    return at.builder.elementwise("minimum", at.builder.elementwise("maximum", at, 0), size - 1)
 
 
 def _affine_grid(call: OperatorCall, theta: Var, size: Sizes, align: bool) -> Var:

@@ -106,6 +106,8 @@ def _told(equation: Equation, told: list[Told]) -> Stays:
         return True
     if equation.primitive is surely_larger:
         return out
+    if name == "nearest":  # but where it jumps, where either will do
+        return True
     if equation.primitive.jumps and out.is_float:  # a step stays where it does not jump: it is a hull there
         return is_known(out)
     if name in ("is_nan", "is_infinite"):  # what is finite is so around the point

@@ -9,6 +9,7 @@ import numpy as np
 from flint import arb, ctx
 
 from oracles.exact.program.balls import KINKS, ZERO, as_balls, each, filled
+from oracles.exact.program.errors import Undecided
 from oracles.exact.program.formats import UNKNOWN, Format, Growth
 from oracles.exact.program.primitives.arithmetic import certain, towards_zero
 from oracles.exact.program.primitives.choices import each_apart, select
@@ -103,8 +104,31 @@ def _nearest(x: arb) -> arb:
     return (x.mid() + 0.5).floor()
 
 
+def _certainly_nearest(x: arb) -> arb:
+    """The whole number that is nearest; of two that are about as near either."""
+    if not x.is_finite():
+        return x if x.is_exact() else UNKNOWN
+    if x.rad() >= BETWEEN:
+        raise Undecided(f"the number that a step gets is not known well enough: {x.str(8)}")
+    return _nearest(x)
+
+
+def _nearest_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
+    return each(_certainly_nearest, as_balls(operands[0]))
+
+
+# Of a derivative alone: it jumps, but half between the jumps of a step, where either will do.
+nearest_ = Primitive("nearest", lambda x: each(_certainly_nearest, as_balls(x)), rounded=_nearest_rounded)
+
+
+def nearest(x: Var) -> Var:
+    """The whole number that is nearest to each element; of two that are as near either."""
+    return x.builder.elementwise("nearest", x)
+
+
 sign = _step("sign", lambda x: ZERO if x.is_zero() else certain(x, x.sgn()), np.sign, lambda x: ZERO)
 floor = _step("floor", lambda x: certain(x, x.floor()), lambda x: x, _nearest)
 ceil = _step("ceil", lambda x: certain(x, x.ceil()), lambda x: x, _nearest)
 round_ = _step("round", _round_half_even, lambda x: x, lambda x: _nearest(x - 0.5) + 0.5)
 trunc = _step("trunc", towards_zero, lambda x: x, _nearest)
+STEPS = frozenset({sign, floor, ceil, round_, trunc})

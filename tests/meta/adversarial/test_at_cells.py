@@ -1,0 +1,232 @@
+"""What is read from a grid at its points: an index steps there, and the slopes of both cells are legal.
+
+Images are sampled at their own pixels, and tables at whole numbers: the first points that people try.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from jax.scipy.ndimage import map_coordinates
+
+import harness
+
+TABLE = np.array([1.0, 3.0, -2.0, 5.0, 4.0])
+IMAGE = np.random.default_rng(0).normal(size=(4, 4))
+
+
+def between(table, x, cells, least=min):
+    share = x - cells
+    return (1 - share) * table[cells] + share * table[least(cells + 1, len(TABLE) - 1)]
+
+
+def in_numpy(x, table):
+    return between(table, x, np.floor(x).astype(int), np.minimum)
+
+
+def in_numpy_clipped(x, table):
+    return between(table, x, np.clip(np.floor(x), 0, 3).astype(int), np.minimum)
+
+
+def in_numpy_by_trunc(x, table):
+    return between(table, x, x.astype(int), np.minimum)
+
+
+def in_jax(x, table):
+    return between(table, x, jnp.floor(x).astype(int), jnp.minimum)
+
+
+def in_torch(x, table):
+    return between(table, x, x.floor().long(), lambda i, most: i.clamp(max=most))
+
+
+def gathered(x, table):
+    cells = torch.stack([x.floor().long(), x.floor().long() + 1])
+    two = torch.gather(table.expand(2, -1), 1, cells)
+    return two[0] + (x - cells[0]) * (two[1] - two[0])
+
+
+def selected(x, table):
+    cells = x.long()
+    one, other = table.index_select(0, cells), table.take(cells + 1)
+    return one + (x - cells) * (other - one)
+
+
+def embedded(x, table):
+    cells = x.long()
+    one, other = (F.embedding(i, table[:, None])[:, 0] for i in (cells, cells + 1))
+    return one + (x - cells) * (other - one)
+
+
+def hats(x, table):
+    """By masks of indices instead of indices."""
+    cells, places = x.floor().long()[:, None], torch.arange(len(TABLE))
+    share = (x[:, None] - cells).to(x.dtype)
+    return ((1 - share) * (cells == places) + share * (cells + 1 == places)) @ table
+
+
+ENCLOSED = [
+    in_numpy,
+    in_numpy_clipped,
+    in_numpy_by_trunc,
+    in_jax,
+    in_torch,
+    gathered,
+    selected,
+    embedded,
+    hats,
+]
+
+
+def given(function, *arrays):
+    if function in (in_jax,) or "jax" in function.__name__:
+        with jax.enable_x64(True):
+            return tuple(map(jnp.asarray, arrays))
+    if "numpy" in function.__name__:
+        return arrays
+    return tuple(map(torch.tensor, arrays))
+
+
+def ends(enclosure):
+    return enclosure.mid - enclosure.radius, enclosure.mid + enclosure.radius
+
+
+@pytest.mark.parametrize("function", ENCLOSED)
+def test_both_cells_have_legal_slopes_and_the_table_one(function):
+    with jax.enable_x64(True):
+        of_x, of_table = harness.exact_gradient(
+            lambda *args: function(*args).sum(), given(function, np.array([1.0, 2.5, 2.0]), TABLE)
+        )
+    assert np.allclose(ends(of_x), ([-5.0, 7.0, -5.0], [2.0, 7.0, 7.0]))
+    assert np.allclose(ends(of_table), [0.0, 1.0, 1.5, 0.5, 0.0], rtol=0, atol=1e-30)
+
+
+def in_cells(of):
+    """The pullback of `in_numpy`, with the cells that this gives."""
+
+    def pullback(g, x, table):
+        cells, onto = of(x), np.zeros_like(table)
+        other = np.minimum(cells + 1, len(table) - 1)
+        np.add.at(onto, cells, g * (1 - (x - cells)))
+        np.add.at(onto, other, g * (x - cells))
+        return g * (table[other] - table[cells]), onto
+
+    return pullback
+
+
+def below(x):
+    return np.ceil(x).astype(int) - 1
+
+
+@pytest.mark.parametrize("of", [lambda x: np.floor(x).astype(int), below], ids=["floor", "below"])
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0, 1.0], [0.5, 3.0], [2.5, 1.25]])
+def test_a_gradient_may_take_either_cell(of, x):
+    found = harness.check_gradient(in_numpy, (np.array(x), TABLE), vjp=in_cells(of))
+    assert found.passed, str(found)
+    assert found.verdict == ("accurate" if x == [2.5, 1.25] else "convention")
+
+
+@pytest.mark.parametrize("factors", [(1.5, 1), (1, 1.1), (-1, 1)], ids=str)
+def test_what_no_cell_has_is_wrong(factors):
+    right = in_cells(below)
+    found = harness.check_gradient(
+        in_numpy, (np.array([1.0, 2.0]), TABLE),
+        vjp=lambda g, *args: tuple(k * part for k, part in zip(factors, right(g, *args), strict=True)),
+    )  # fmt: skip
+    assert found.verdict == "wrong", str(found)
+
+
+PIXELS = np.stack(np.meshgrid(np.arange(4.0), np.arange(4.0), indexing="ij"))
+
+
+def test_an_image_at_its_own_pixels_in_jax():
+    with jax.enable_x64(True):
+        image, at = jnp.asarray(IMAGE), jnp.asarray(PIXELS)
+        found = harness.check_gradient(lambda i, x: map_coordinates(i, x, order=1), (image, at))
+        of_image, of_x = harness.exact_gradient(
+            lambda i, x: map_coordinates(i, x, order=1).sum(), (image, at[:, 1:3, 1:3])
+        )
+    verdicts = {part.name: part.verdict for part in found.parts}
+    assert (verdicts["i"], verdicts["x"]) == ("accurate", "convention")
+    inside = np.zeros((4, 4))
+    inside[1:3, 1:3] = 1
+    assert np.allclose(ends(of_image), inside, rtol=0, atol=1e-30)
+    steps = [np.diff(IMAGE, axis=axis) for axis in (0, 1)]
+    sides = [(steps[0][:2, 1:3], steps[0][1:, 1:3]), (steps[1][1:3, :2], steps[1][1:3, 1:])]
+    assert np.allclose(ends(of_x), ([np.minimum(*s) for s in sides], [np.maximum(*s) for s in sides]))
+
+
+class Sampled(torch.autograd.Function):
+    """grid_sample, whose gradient of the image is half of it."""
+
+    @staticmethod
+    def forward(ctx, image, grid):
+        ctx.save_for_backward(image, grid)
+        return F.grid_sample(image, grid, align_corners=False)
+
+    @staticmethod
+    def backward(ctx, g):
+        image, grid = (v.detach().requires_grad_() for v in ctx.saved_tensors)
+        with torch.enable_grad():
+            out = F.grid_sample(image, grid, align_corners=False)
+        of_image, of_grid = torch.autograd.grad(out, (image, grid), g)
+        return of_image / 2, of_grid
+
+
+def test_an_image_at_its_own_pixels_in_torch():
+    image = torch.tensor(IMAGE)[None, None]
+    theta = torch.eye(2, 3, dtype=torch.float64)[None]
+
+    def warped(sample):
+        return lambda image, theta: sample(image, F.affine_grid(theta, [1, 1, 4, 4], align_corners=False))
+
+    right = warped(lambda image, grid: F.grid_sample(image, grid, align_corners=False))
+    found = {part.name: part.verdict for part in harness.check_gradient(right, (image, theta)).parts}
+    assert (found["image"], found["theta"]) == ("accurate", "convention")
+    assert harness.check_gradient(warped(Sampled.apply), (image, theta)).verdict == "wrong"
+
+
+def histogram_in_jax(x, size):
+    cells = jnp.floor(x).astype(int)
+    return jnp.zeros(5).at[cells].add(1 - (x - cells)).at[cells + 1].add(x - cells) * size
+
+
+def histogram_in_torch(x, size):
+    cells = x.floor().long()
+    zeros = torch.zeros(5, dtype=x.dtype)
+    return zeros.index_add(0, cells, 1 - (x - cells)).scatter_add(0, cells + 1, x - cells) * size
+
+
+@pytest.mark.parametrize("function", [histogram_in_jax, histogram_in_torch])
+def test_what_is_added_up_at_an_index_is_there_for_its_side(function):
+    size = np.array([1.0, 4.0, 2.0, 7.0, 0.0])
+    with jax.enable_x64(True):
+        of_x, of_size = harness.exact_gradient(
+            lambda *args: function(*args).sum(), given(function, np.array([1.0, 2.5]), size)
+        )
+    assert np.allclose(ends(of_x), ([-2.0, 5.0], [3.0, 5.0]))
+    assert np.allclose(ends(of_size), [0.0, 1.0, 0.5, 0.5, 0.0], rtol=0, atol=1e-30)
+
+
+def test_a_volume_has_eight_cells_around_a_point():
+    volume = np.random.default_rng(1).normal(size=(3, 3, 3))
+    with jax.enable_x64(True):
+        _, of_x = harness.exact_gradient(
+            lambda v, x: map_coordinates(v, x, order=1).sum(), (jnp.asarray(volume), jnp.ones((3, 1)))
+        )
+    steps = [np.diff(np.moveaxis(volume, axis, 0)[:, 1, 1]) for axis in range(3)]
+    assert np.allclose(np.array(ends(of_x))[..., 0].T, [sorted(s) for s in steps])
+
+
+def test_a_table_that_jumps_has_the_slopes_of_its_sides():
+    def steps(x, table):
+        return (x * table[np.floor(x).astype(int)]).sum()
+
+    x = np.array([2.0])
+    for slope, verdict in [(3.0, "convention"), (-2.0, "convention"), (4.0, "wrong")]:
+        found = harness.check_gradient(
+            lambda x: steps(x, x[0] * 0 + TABLE), (x,), grad=lambda x, slope=slope: np.array([slope])
+        )
+        assert found.verdict == verdict, str(found)
