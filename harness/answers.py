@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,23 +14,26 @@ from harness.collection import uncollected_if_few
 from harness.inputs.points import away
 from harness.proof.answer import answer
 from harness.proof.faults import faults, is_faulty
-from harness.proof.neutral import Ask, faults_elsewhere
+from harness.proof.neutral import Ask, faults_elsewhere, faults_together
 from harness.proof.observe import Loaded
+from harness.proof.pulls import caught, run_both
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.transposed import told_beside_symmetric
 from harness.result import Result
 from harness.subject.derivative import ShapeError
+from harness.subject.patience import Endless, ending
 from harness.subject.target import Target
-from harness.subject.tested import Programs
+from harness.subject.tested import Programs, Tested
 from harness.verdicts import Verdict
 from harness.waiting import waited
 from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
-from oracles.frameworks.framework import Subject
+from oracles.frameworks.framework import Subject, without_errors
 
 R = TypeVar("R")
+PATIENCE_S, OF_FIRST = 2.0, 50.0  # for a run beside the given point: seconds, and times of the first run
 Again = Callable[[Target], tuple[Question, UnderTest]]
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
@@ -63,8 +68,10 @@ def answers(
         told = tuple(note for note in here.notes if not note.startswith(of_one))
         found = [replace(here, notes=told), shown_away(question, tested, target, here)]
     if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
-        ask = _asking(question, tested, target, again)
+        ask = _asking(question, tested, target, again, _patience_s(here))
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
+        if not shown:
+            shown, hiding = faults_together(here, target, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
@@ -79,18 +86,41 @@ def answers(
     return whole
 
 
-def _asking(question: Question, tested: UnderTest, target: Target, again: Again | None) -> Ask:
+def _asking(question: Question, tested: UnderTest, target: Target, again: Again | None, most_s: float) -> Ask:
     """What asks of the target at other arrays, or with other numbers, where that is possible."""
 
     def ask(other: Target) -> Answer:
-        if other.flat is target.flat:
-            return answer_beside(question, tested, other.arrays, Probe.BESIDE)
-        if again is None:
-            return Answer(())
-        own, of_other = again(other)
-        return answer_beside(replace(own, probes=()), of_other, other.arrays, Probe.BESIDE)
+        own, of_other = question, tested
+        if other.flat is not target.flat:
+            if again is None:
+                return Answer(())
+            try:
+                own, of_other = ending(partial(again, other), most_s)
+            except Endless:
+                return Answer(())
+        return _if_it_ends(replace(own, probes=()), of_other, other.arrays, most_s)
 
     return ask
+
+
+def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], most_s: float) -> Answer:
+    """The answer beside the point; none where the function or the gradient loops for ever there.
+
+    `while t != 3: t += dt` ends at the given `dt`. Compiled loops, and so JAX, are not stopped.
+    """
+    if isinstance(tested, Tested) and tested.target.framework.name != "jax":
+        try:
+            with without_errors(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a warning that is raised would end it
+                ending(lambda: caught(partial(run_both, tested, arrays)), most_s)
+        except Endless:
+            return Answer(())
+    return answer_beside(question, tested, arrays, Probe.BESIDE)
+
+
+def _patience_s(here: Answer) -> float:
+    """How long a run beside the given point may take."""
+    return max(PATIENCE_S, OF_FIRST * (here.first_call_time_s or 0.0))
 
 
 def answers_beside(
@@ -151,7 +181,7 @@ def shown_away(question: Question, tested: UnderTest, target: Target, here: Answ
     """What is faulty, further and further away, until no derivative that was 0 still is."""
     still, faulty, judged = list(here.hidden), list[Part](), False
     for arrays in away(target, question.seed):
-        found = answer_beside(question, tested, arrays, Probe.BESIDE)
+        found = _if_it_ends(question, tested, arrays, _patience_s(here))
         faulty = faulty or faults(found)
         if any(part.judgement for part in found.parts if not part.of_value):
             judged, still = True, [name for name in still if name in found.zero]

@@ -17,6 +17,8 @@ So one fault accuses nobody:
 - A 2 must be faulty at 3 and at one and a half, unless it is a label.
 - A 1 that is an integer is asked as 1.0 is, if it is a factor and nothing else (`factor`). Of 0.5 see `half`.
 
+Two of them may hide the same fault together: one moves, and the others are asked there.
+
 To be right somewhere says nothing if the function and the gradient are there just what they are here: of
 `mask == 0` the mask is 1 at 2 and at -1 too, and of a scale's square -1 is 1. A label is not like this, or it
 would tell nothing of what it labels.
@@ -116,6 +118,27 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
     return [], []
 
 
+def faults_together(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
+    """What two arguments hide together, as zeros and a scale of 1: one moves, and the other is asked.
+
+    The arguments are those of `faults_elsewhere`.
+    """
+    hiding = here.hiding
+    moving = [k for k in hiding if isinstance(k, int) and k in target.active]
+    start = near(target, moving, seed) if moving else target  # there what is no label is faulty
+    bases: list[tuple[Sequence[Argument], Target]] = [(moving, start)] if moving else []
+    for number in (1, 0):
+        which = [k for k in hiding if k not in moving and _kind(target, k) == Kind(True, number)]
+        bases += [([*moving, *which], other(start, which, 1 - number))] if which else []
+    for moved, base in bases:
+        left = {k: words for k, words in hiding.items() if k not in moved}
+        if left and is_right(there := ask(base)):
+            shown, hidden = faults_elsewhere(replace(there, hiding=left), base, seed, ask)
+            if shown:
+                return shown, [*(hiding[k] for k in moved), *hidden]
+    return [], []
+
+
 def _of_moving(target: Target, moving: Sequence[int], seed: int, ask: Ask) -> list[Part]:
     """What is faulty where what is differentiated moves.
 
@@ -174,11 +197,19 @@ def _of_number(here: Answer, given: float, at: _AskAt) -> list[Part]:
     more, less = (3.0, 1.5) if given == 2 else (2.0, 0.5)
     if not (shown := compared(larger := at(more))):
         return []
-    if is_shorter(larger, here) and is_shorter(larger, at(TINY)):
+    if is_shorter(larger, here) and _is_tolerance(given, larger, at(TINY)):
         return []  # asked first, since at -1 it may iterate for ever
     if _is_label(here, given, at):
         return []
     return shown if compared(at(less)) else []
+
+
+def _is_tolerance(given: float, larger: Answer, tiny: Answer) -> bool:
+    """Whether an iteration ends sooner where the number is larger, and what it converges to is right.
+
+    The step of a loop ends it sooner too; a gradient that lacks it is faulty at a tiny one as well.
+    """
+    return is_shorter(larger, tiny) and (given == 0 or not compared(tiny))
 
 
 def _is_label(here: Answer, given: float, at: _AskAt) -> bool:
