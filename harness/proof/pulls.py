@@ -25,6 +25,8 @@ PATIENCE_S, OF_FIRST = 20.0, 50.0  # for a run along a scaled cotangent: seconds
 
 # So torch refuses a graph whose saved tensors the next forward writes into: a running mean, say.
 OVERWRITTEN = "has been modified by an inplace operation"
+# So does what torch.compile makes, where a graph is to be used again: its backward writes into saved tensors.
+DONATED = "compiled with non-empty donated buffers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ def on_one_graph(
     pull = OnGraph(own, graph)
     other = Probe.REUSED if tested.reuses else Probe.TWO_GRAPHS
     ran: list[tuple[Probe | None, Found]] = [(other, pull(posed.directions))]
+    if isinstance(ran[0][1], Raised) and DONATED in ran[0][1].text:
+        anew = anew_from(tested, posed)
+        return anew, [(None, anew(posed.directions))]
     if isinstance(ran[0][1], Raised) and OVERWRITTEN in ran[0][1].text:
         pull = OnGraph(own, own.value(*map(own.load, posed.inputs)))
         ran = [(None, pull(posed.directions))]

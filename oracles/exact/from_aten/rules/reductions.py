@@ -76,12 +76,18 @@ def _truths(reduce: Primitive) -> Rule:
     )
 
 
-def _variance(x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False) -> Var:
+def _variance_inside(x: Var, dim: Dim, correction: float | None, keepdim: bool) -> Var:
+    """In double precision, as the kernel has it: the squares of single ones do not overflow."""
+    x = convert(x, "float64")
     return f.variance(x, axes(x, dim), 1.0 if correction is None else float(correction), keepdim)
 
 
+def _variance(x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False) -> Var:
+    return convert(_variance_inside(x, dim, correction, keepdim), x.dtype)
+
+
 def _deviation(x: Var, dim: Dim = None, correction: float | None = None, keepdim: bool = False) -> Var:
-    return scalar("sqrt", _variance(x, dim, correction, keepdim))
+    return convert(scalar("sqrt", _variance_inside(x, dim, correction, keepdim)), x.dtype)
 
 
 def _with_mean(spread: Callable[..., Var]) -> Rule:
