@@ -56,7 +56,10 @@ def confirm_nearby(
     """
     if target.framework.name != "numpy" or forward.program.cost > LARGEST:
         return
-    moved = [_moved(k, a) for k, a in enumerate(arrays)]
+    read = {v for e in forward.program.equations for v in e.operands} | {*forward.program.outputs}
+    # What is not differentiated may have been recorded as the numbers that it has (`Target.with_plain`).
+    known = {k for k, v in zip(forward.argument, forward.program.inputs, strict=True) if v not in read}
+    moved = [a if k in known and k not in target.active else _moved(k, a) for k, a in enumerate(arrays)]
     nearby = replace(forward, values=tuple(moved[k] for k in forward.argument))
     try:
         with np.errstate(all="ignore"):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from harness.subject.objects import said
 from harness.subject.refused import refuse_infinite, refuse_other_arrays
 from harness.subject.results import Results, results_of, subject_of
 from harness.subject.state import current
+from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.recording import Recording
-from oracles.exact.program.trees import Fixed, Flat, dtype_of, flatten
+from oracles.exact.program.trees import Fixed, Flat, dtype_of, flatten, is_floating
 from oracles.exact.program.words import shown
 from oracles.frameworks.framework import (
     NAMES,
@@ -31,6 +32,8 @@ from oracles.frameworks.framework import (
     framework_of,
     without_errors,
 )
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,40 @@ class Target:
     def recorded(
         self, function: Flat, arrays: Sequence[Array], differentiate: bool = True, exactly: bool = False
     ) -> Recording:
-        """A function of these arrays, recorded before it has kept anything (see `Framework.record`)."""
-        with current().as_begun():
-            return self.framework.record(function, arrays, differentiate, exactly)
+        """A function of these arrays, recorded before it has kept anything (see `Framework.record`).
+
+        What has no rule may be done with what is not differentiated: then NumPy does it with the numbers.
+        """
+
+        def record(function: Function) -> Recording:
+            with current().as_begun():
+                return self.framework.record(function, arrays, differentiate, exactly)
+
+        return self.with_plain(record, function, arrays)
+
+    def with_plain(
+        self, record: Callable[[Function], R], function: Function, arrays: Sequence[Array], lead: int = 0
+    ) -> R:
+        """What is recorded of a function of `lead` other arguments and these arrays.
+
+        Raises:
+            Unsupported: It has no rule, nor where those that are not differentiated are plain arrays.
+        """
+        plain = [k for k, a in enumerate(arrays) if k not in self.active and is_floating(a)]
+
+        def with_numbers(*given: Any) -> Any:
+            own = list(given)
+            for k in plain:
+                own[lead + k] = np.array(arrays[k])
+            return function(*own)
+
+        try:
+            return record(function)
+        except Unsupported:
+            if plain and self.framework.name == "numpy":
+                with suppress(Unsupported):
+                    return record(with_numbers)
+            raise
 
     @property
     def has_rules(self) -> bool:

@@ -149,7 +149,11 @@ class Tested:
         """
         own = self.target.framework
         derivative = own.leaving_alone(self.derivative) if alone else self.derivative
-        both = own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
+
+        def record(derivative: Function) -> Recording:
+            return own.record(derivative, [directions, *inputs], differentiate=False, exactly=self.exactly)
+
+        both = self.target.with_plain(record, derivative, inputs, lead=1)
         if self.graph and not self.own and not alone:
             whole = AfterForward(self.graph)
             return Programs(
