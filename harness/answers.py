@@ -22,6 +22,7 @@ from harness.proof.transposed import told_beside_symmetric
 from harness.result import Result
 from harness.subject.derivative import ShapeError
 from harness.subject.patience import Endless, ending
+from harness.subject.state import current
 from harness.subject.target import Target
 from harness.subject.tested import Programs, Tested
 from harness.verdicts import Verdict
@@ -110,7 +111,7 @@ def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], mo
     """
     if isinstance(tested, Tested) and tested.target.framework.name != "jax":
         try:
-            with without_errors(), warnings.catch_warnings():
+            with current().aside(), without_errors(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a warning that is raised would end it
                 ending(lambda: caught(partial(run_both, tested, arrays)), most_s)
         except Endless:

@@ -145,6 +145,14 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
     return _as_array(turned if not np.array_equal(turned, numbers) else numbers * 0.9, array)
 
 
+def twin_of(arrays: Sequence[Array], k: int) -> int | None:
+    """Which earlier array has the same floating numbers, of which there are several; None if none has."""
+    array = arrays[k]
+    if not is_floating(array) or array.size < 2 or (array == array.flat[0]).all():
+        return None
+    return next((j for j in range(k) if np.array_equal(arrays[j], array)), None)
+
+
 def is_packed(array: Array) -> bool:
     """Whether it may be several parameters in one, as [mean, scale] at their start, [0, 1]."""
     several = is_floating(array) and array.ndim == 1 and 1 < array.size <= MOST_PACKED

@@ -5,6 +5,7 @@
   through, a temperature of 1, a decay of 0. A float of Python's may be one, or a complex number. A bool is a
   flag; an integer is a count, an axis, but where it is 1 and a factor alone (`factor`).
 - Where a vector has a 1 in it, it may be several parameters at their start, [mean, scale] = [0, 1].
+- Where two arguments have the same numbers, as a policy and the one before it as it begins, a ratio is 1.
 - Where a number is 2, it is an exponent with which x^(n - 1) is x.
 - Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
   quantile's loss, of a mixture.
@@ -27,7 +28,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, is_on_an_axis, is_packed
+from harness.inputs.points import as_numbers, is_on_an_axis, is_packed, twin_of
 from harness.proof.program import Examined
 from harness.proof.question import Question, UnderTest
 from harness.proof.truth import Posed, Truth
@@ -44,6 +45,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
 
 NUMBERS = (np.ndarray, float)
+MOST_TWINS = 16  # arrays that are compared with each other
 SPECIAL = (0, 0.5, 1, 2)  # single numbers that hide something
 
 
@@ -63,6 +65,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
             found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
+    found |= {k: f"{names[k]} is {names[j]}" for k, j in _twins(posed, active) if k not in found}
     flat = tested.target.flat
     plain = [f for f in flat.fixed if _is_plain(f.leaf)]
     for f, name in zip(plain, names_of(flat.function, flat.tree, [f.place for f in plain]), strict=True):
@@ -78,6 +81,12 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     packed = [k for k in asked if k not in found and is_packed(posed.inputs[k])]
     given = _arguments_where(_is_unread, examined, packed)
     return found | {k: f"{names[k]} has a 1 in it" for k in packed if k not in given}
+
+
+def _twins(posed: Posed, active: Sequence[int]) -> list[tuple[int, int]]:
+    """Arrays with the numbers of an earlier one, of which one is differentiated; a few only."""
+    known = ((k, twin_of(posed.inputs, k)) for k in range(min(len(posed.inputs), MOST_TWINS)))
+    return [(k, j) for k, j in known if j is not None and {j, k}.intersection(active)]
 
 
 def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> list[str]:

@@ -32,7 +32,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.inputs.points import as_numbers, is_hermitian, is_packed, keeping, made, near, opposite, other
+from harness.inputs.points import (
+    as_numbers,
+    is_hermitian,
+    is_packed,
+    keeping,
+    made,
+    near,
+    opposite,
+    other,
+    twin_of,
+)
 from harness.proof.factor import is_factor
 from harness.proof.faults import compared, is_as, is_clear, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, is_zero, of_one_half
@@ -106,7 +116,12 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
     if moving and (shown := _of_moving(target, moving, seed, ask)):
         return shown, [hiding[k] for k in moving]
     whole = [k for k in hiding if isinstance(k, Fixed) and type(k.leaf) is int]
-    numbers = {k: _kind(target, k) for k in hiding if k not in moving and k not in whole}
+    twins = [
+        k for k in hiding if isinstance(k, int) and k not in moving and twin_of(target.arrays, k) is not None
+    ]
+    if twins and (shown := compared(ask(near(target, twins, seed)))):
+        return shown, [hiding[k] for k in twins]
+    numbers = {k: _kind(target, k) for k in hiding if k not in (*moving, *whole, *twins)}
     for kind in KINDS:
         others = [k for k, own in numbers.items() if own == Kind(True, 1 - kind.number)]
         for which in _sets([k for k, own in numbers.items() if own == kind]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
@@ -132,6 +132,11 @@ class State:
                     keeper.begin()
                 self.restart()
                 self.begin_gradients()
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Within, all that is reached may change; after it, it is as it was before."""
+        functions, gradients, _ = self._roots
+        return unchanged([*functions, *gradients])
 
     def restore(self) -> None:
         """Put everything back; what was made once stays with a log that grew, which may know of it."""

@@ -91,3 +91,32 @@ def test_labels_of_1_and_weights_of_0_accuse_nobody(temperature):
         grad=lambda w, y, t: 2 * data.T @ (data @ w / t - y) / t, argnums=0,
     )  # fmt: skip
     assert found.passed, str(found)
+
+
+def clipped(new, old):
+    """The loss of proximal policy optimisation, of logarithms of probabilities."""
+    ratio = np.exp(new - old)
+    return -np.sum(np.minimum(ratio * GAINS, np.clip(ratio, 0.8, 1.2) * GAINS))
+
+
+def of_clipped(new, old):
+    ratio = np.exp(new - old)
+    return np.where(ratio * GAINS <= np.clip(ratio, 0.8, 1.2) * GAINS, -ratio * GAINS, 0)
+
+
+GAINS, LOGS = RNG.normal(size=4), np.log([0.1, 0.4, 0.3, 0.2])
+TWINS = {
+    "a policy as it begins": (clipped, LOGS, of_clipped, lambda new, old: -GAINS, 0),
+    "exchanged": (
+        lambda a, b: np.sum(a * b), GAINS, lambda a, b: (b, a), lambda a, b: (a, b), (0, 1)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_what_two_equal_arguments_hide_is_asked_where_they_differ(name):
+    function, numbers, right, wrong, argnums = TWINS[name]
+    args = (numbers, numbers.copy())
+    assert check_gradient(function, args, grad=right, argnums=argnums).passed
+    found = check_gradient(function, args, grad=wrong, argnums=argnums)
+    assert found.verdict == "wrong", str(found)
