@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from oracles.exact.program.alike import HOLDS, Numbering
+from oracles.exact.program.anchors import anchored
 from oracles.exact.program.balls import exact, precision
 from oracles.exact.program.errors import Undecided, listening
 from oracles.exact.program.held import released
@@ -247,6 +248,10 @@ class Recorder(Builder):
         self._open: dict[int, Open] = {}
         self._alike, self._alike_held = Numbering(self.definitions), Numbering(self.definitions, held=True)
         self._firsts: dict[int, Var] = {}
+
+    def program(self, outputs: Iterable[Var]) -> Program:
+        """What has been written; each shift of a logarithm of a sum of exponentials as an exact number."""
+        return anchored(super().program(outputs))
 
     def input_at(self, value: Any, dtype: str) -> Var:
         """A new input with its numbers."""

@@ -34,6 +34,7 @@ CONSTANT = {
     "pi",
     "cosines",
     "detach",
+    "anchor",
     "nearest",
     "no_grad",
     "signed",
