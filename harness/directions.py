@@ -15,7 +15,11 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from harness.answers import answer_beside, shown_away
+from harness.inputs.points import near
+from harness.proof.faults import faults
 from harness.proof.question import Answer, Probe, Question
 from harness.proof.sight import GIVEN
 from harness.result import Result
@@ -83,6 +87,9 @@ def in_directions(
         each = [replace(here, parts=decides), *(answer_beside(own, tested, at, name) for name, at in beside)]
         if here.hidden and Probe.BESIDE in question.probes:
             each.append(shown_away(own, tested, target, here))
+        elif Probe.BESIDE in question.probes and (of_one := _of_one_number(target)):
+            at = near(target, of_one, question.seed).arrays
+            each.append(Answer(tuple(faults(answer_beside(own, tested, at, Probe.BESIDE)))))
         answers += [_named(one, which) for one in each]
     parts = [part for one in answers for part in one.parts]
     said = [LOST] if any(part.verdict is Verdict.WRONG for part in parts) else []
@@ -92,6 +99,11 @@ def in_directions(
         faults=tuple(dict.fromkeys([*found.faults, *(text for one in answers for text in one.faults)])),
         notes=tuple(dict.fromkeys([*found.notes, *said, *(text for one in answers for text in one.notes)])),
     )
+
+
+def _of_one_number(target: Target) -> list[int]:
+    """What is differentiated and all 0, or all 1: 1 - y^2 is 1 there, and a rule that lacks it is right."""
+    return [k for k in target.active if target.arrays[k].size and np.ptp(target.arrays[k]) == 0]
 
 
 def _named(found: Answer, which: str) -> Answer:

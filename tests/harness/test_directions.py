@@ -258,3 +258,36 @@ def test_the_hooks_of_a_parameter_in_a_closure_are_left_alone():
     node = torch.autograd.graph.get_gradient_edge(held).node
     handle = node.register_prehook(lambda g: None)
     assert len(handle.hooks_dict_ref()) == 1
+
+
+class _Pulled(torch.autograd.Function):
+    """The pullback of tanh, whose own is that of y = 0, where 1 - y^2 is 1."""
+
+    @staticmethod
+    def forward(ctx, g, y):
+        ctx.save_for_backward(g, y)
+        return g * (1 - y * y)
+
+    @staticmethod
+    def backward(ctx, gg):
+        g, y = ctx.saved_tensors
+        return gg.clone(), -2 * g * y * gg
+
+
+class _Tanh(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = x.tanh()
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        return _Pulled.apply(g, *ctx.saved_tensors)
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3])
+def test_what_is_hidden_at_zeros_is_asked_beside_them(x):
+    found = check_gradient(_Tanh.apply, (torch.full((3,), x, dtype=torch.float64),), order=2)
+    assert found.verdict == "wrong", str(found)
+    assert check_gradient(torch.tanh, (torch.zeros(3, dtype=torch.float64),), order=2).passed
