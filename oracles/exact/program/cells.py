@@ -51,6 +51,8 @@ class Cells:
         self._builder = builder
         self._steps: dict[Var, Step] = {}
         self._made: dict[Var, tuple[Equation, Places]] = {}
+        self._beside: dict[Var, tuple[Var, Var]] = {}
+        self._rebuilt: dict[tuple[Var, ...], Var] = {}  # a value with the sides of its steps
 
     def add(self, equation: Equation, value: Var) -> None:
         """Look at an equation, whose output stands as `value` in the derivative."""
@@ -75,13 +77,22 @@ class Cells:
         """The step that a value is."""
         return self._steps[value]
 
+    def beside(self, value: Var) -> tuple[Var, Var]:
+        """What that step is below the nearest jump, and above it."""
+        if value not in self._beside:
+            self._beside[value] = _beside(self._steps[value])
+        return self._beside[value]
+
     def rebuilt(self, v: Var, sides: Mapping[Var, Var]) -> Var:
         """A value, made of other steps."""
         if v in sides or v not in self._made:
             return sides.get(v, v)
-        made, _ = self._made[v]
-        operands = tuple(self.rebuilt(w, sides) for w in made.operands)
-        return v.builder.emit(made.primitive, operands, v.shape, v.dtype, **made.params)
+        made, places = self._made[v]
+        key = v, *(sides[step] for step in places)
+        if key not in self._rebuilt:
+            operands = tuple(self.rebuilt(w, sides) for w in made.operands)
+            self._rebuilt[key] = v.builder.emit(made.primitive, operands, v.shape, v.dtype, **made.params)
+        return self._rebuilt[key]
 
     def _own(self, v: Var) -> Places:
         if v in self._steps:
@@ -158,7 +169,7 @@ class Sides:
         steps = [cells.step(value) for value in places]
         self._builder, self._equation = builder, equation
         self._gaps = [_gap(step, at) for step, at in zip(steps, places.values(), strict=True)]
-        each = [dict(zip(places, sides, strict=True)) for sides in product(*map(_beside, steps))]
+        each = [dict(zip(places, sides, strict=True)) for sides in product(*map(cells.beside, places))]
         self._operands = [
             tuple(v if v.is_float else cells.rebuilt(v, sides) for v in equation.operands) for sides in each
         ]

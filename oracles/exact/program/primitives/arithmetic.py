@@ -250,14 +250,14 @@ def _convert(x: Array, *, to: str, saturates: bool = False) -> Array:
     if to == "bool":
         zero = each(lambda _: ZERO, x)
         return decide(x, zero, *comparison(x, zero, np.not_equal, np.equal))
-    bounds = np.iinfo(to)
+    least, most = int(np.iinfo(to).min), int(np.iinfo(to).max)
 
     def whole(b: arb) -> int:
-        if saturates and (b < bounds.min or b > bounds.max):
-            return int(bounds.min if b < 0 else bounds.max)
+        if saturates and (b < least or b > most):
+            return least if b < 0 else most
         infinite = b.is_exact() and not b.is_finite()
         found = b if infinite else towards_zero(b)
-        if not bounds.min <= found <= bounds.max:
+        if not least <= found <= most:
             raise Undecided(f"{b.str(8)} is not in the range of {to}: what it becomes depends on the machine")
         return int(str(found.unique_fmpz()))
 
