@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
+from flint import arb
 
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.program.balls import OPEN
+from oracles.exact.program.balls import OPEN, as_balls, each
+from oracles.exact.program.formats import UNKNOWN
+from oracles.exact.program.primitives.choices import blend_
 from oracles.exact.program.program import Array, Equation, Program, Var
 
 GOLDEN = 0.618034  # its multiples are spread over [0, 1], so each equation has another mixture
@@ -64,14 +67,18 @@ class Sites:
             return chooses(*self._made[v], self._known[v]) if v in self._made else self._known[v]
 
         inputs = [given(v) for v in self._rest.inputs]
-        return evaluate(self._rest, inputs, self._bits, self._work, _Choosing(chooses, self._numbers))
+        return evaluate(
+            self._rest, inputs, self._bits, self._work, _Choosing(chooses, self._numbers, self.places)
+        )
 
     def mixed_but(self, kept: Mapping[int, Array]) -> list[Array]:
         """The outputs with a mixture at every kink but those that are kept, by the numbers of equations."""
 
         def mixes(number: int, equation: Equation, operands: list[Array], hulls: Array) -> Array:
             mixed = self._mixed.get(number)
-            tied = self.places[number][0] if mixed is not None else np.ravel(_tied(equation, operands))
+            tied = self.places[number][0] if number in self.places else np.False_
+            if mixed is None:
+                tied = tied | np.ravel(_tied(equation, operands))
             others = (tied & ~kept.get(number, np.False_)).reshape(hulls.shape)
             if not others.any():
                 return hulls
@@ -81,15 +88,34 @@ class Sites:
 
 
 class _Choosing:
-    """Watches an evaluation of the rest: chooses at the kinks after the first ones."""
+    """Watches an evaluation of the rest: chooses at the kinks after the first ones.
 
-    def __init__(self, chooses: Chooses, numbers: Sequence[int]) -> None:
-        self._chooses, self._numbers = chooses, iter(numbers)
+    What meets at the point may part with other numbers: that kink is open all the same.
+    """
+
+    def __init__(
+        self, chooses: Chooses, numbers: Sequence[int], places: Mapping[int, tuple[Array, Array]]
+    ) -> None:
+        self._chooses, self._numbers, self._places = chooses, iter(numbers), places
 
     def __call__(self, equation: Equation, operands: list[Array], result: Array) -> None:
         number = next(self._numbers)
-        if equation.primitive.kink is not None and _tied(equation, operands).any():
+        if equation.primitive.kink is None:
+            return
+        tied = _tied(equation, operands)
+        at_point = self._places[number][0].reshape(tied.shape) if number in self._places else tied
+        if (parted := at_point & ~tied).any():
+            result[parted] = _opened(equation, operands)[parted]
+        if (at_point | tied).any():
             result[...] = self._chooses(number, equation, operands, result)
+
+
+def _opened(equation: Equation, operands: list[Array]) -> Array:
+    """All that may be taken at a kink."""
+    if equation.primitive is not blend_:
+        return np.full(equation.output.shape, UNKNOWN, object)
+    *_, x, y = map(as_balls, operands)
+    return each(arb.union, x, y)
 
 
 def _tied(equation: Equation, operands: list[Array]) -> Array:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jax.scipy.ndimage import map_coordinates
 
 import harness
+from oracles.exact.program.errors import Undecided
 
 TABLE = np.array([1.0, 3.0, -2.0, 5.0, 4.0])
 IMAGE = np.random.default_rng(0).normal(size=(4, 4))
@@ -230,3 +231,34 @@ def test_a_table_that_jumps_has_the_slopes_of_its_sides():
             lambda x: steps(x, x[0] * 0 + TABLE), (x,), grad=lambda x, slope=slope: np.array([slope])
         )
         assert found.verdict == verdict, str(found)
+
+
+BENDS = {
+    "abs": (np.abs, lambda y: (-1.0, 1.0)),
+    "relu": (lambda y: np.maximum(y, 0.0), lambda y: (0.0, 1.0)),
+    "clip": (lambda y: np.clip(y, 0.0, 1.0), lambda y: (0.0, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", BENDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_kink_of_what_is_read_at_a_jump_bends_there(name, seed):
+    """Its surface is no hyperplane, and with a mixture of the cells the two numbers do not meet at all."""
+    bend, slopes = BENDS[name]
+    table = np.random.default_rng(seed).normal(size=5)
+    table[2] = 0.0
+
+    def function(x, table):
+        return bend(in_numpy(x, table)).sum()
+
+    try:
+        of_x, of_table = harness.exact_gradient(function, (np.array([2.0]), table))
+    except Undecided:
+        return
+    low, high = ends(of_table)
+    assert low[2] <= min(slopes(0)) + 1e-12
+    assert high[2] >= max(slopes(0)) - 1e-12
+    steps = [table[2] - table[1], table[3] - table[2]]
+    low, high = ends(of_x)
+    assert low[0] <= min(k * step for k in slopes(0) for step in steps) + 1e-12
+    assert high[0] >= max(k * step for k in slopes(0) for step in steps) - 1e-12
