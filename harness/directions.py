@@ -102,7 +102,7 @@ def in_directions(
 
 
 def _of_one_number(target: Target) -> list[int]:
-    """What is differentiated and all 0, or all 1: 1 - y^2 is 1 there, and a rule that lacks it is right."""
+    """What is differentiated and one number throughout: at 0 a rule that lacks 1 - y^2 is right."""
     return [k for k in target.active if target.arrays[k].size and np.ptp(target.arrays[k]) == 0]
 
 

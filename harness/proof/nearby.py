@@ -56,10 +56,8 @@ def confirm_nearby(
     """
     if target.framework.name != "numpy" or forward.program.cost > LARGEST:
         return
-    read = {v for e in forward.program.equations for v in e.operands} | {*forward.program.outputs}
-    # What is not differentiated may have been recorded as the numbers that it has (`Target.with_plain`).
-    known = {k for k, v in zip(forward.argument, forward.program.inputs, strict=True) if v not in read}
-    moved = [a if k in known and k not in target.active else _moved(k, a) for k, a in enumerate(arrays)]
+    known = _plain(target, forward) if len(target.active) < len(arrays) else set()
+    moved = [a if k in known else _moved(k, a) for k, a in enumerate(arrays)]
     nearby = replace(forward, values=tuple(moved[k] for k in forward.argument))
     try:
         with np.errstate(all="ignore"):
@@ -81,6 +79,14 @@ def confirm_nearby(
         room = np.inf if balls is None else widths(balls, np.full(value.shape, np.inf))
         if np.any(np.isfinite(off) & (off > least + room)):
             raise Undecided(KEPT)
+
+
+def _plain(target: Target, forward: Recording) -> set[int]:
+    """What is not differentiated and was recorded as the numbers that it has (`Target.with_plain`)."""
+    program = forward.program
+    read = {v for e in program.equations for v in e.operands} | {*program.outputs}
+    pairs = zip(forward.argument, program.inputs, strict=True)
+    return {k for k, v in pairs if v not in read and k not in target.active}
 
 
 def _confirm_anew(

@@ -12,12 +12,11 @@ import numpy as np
 from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.program.balls import as_balls
-from oracles.exact.program.cells import POINTWISE, Cells
+from oracles.exact.program.cells import KEEPING, Cells
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.primitives.arithmetic import convert_
-from oracles.exact.program.primitives.arrays import MOVES, concatenate_
 from oracles.exact.program.primitives.steps import STEPS, round_
-from oracles.exact.program.program import Array, Equation, Program, Var
+from oracles.exact.program.program import Array, Program, Var
 
 BITS = 128
 NEAR = 2.0**-90  # of its size, or of 1: no number of a format is so near a jump without being at it
@@ -61,15 +60,8 @@ def _steps(function: Program, wrt: Sequence[int]) -> list[tuple[Var, float]]:
             found |= own or ({e.operands[0]: 0.0} if moves else {})
         elif e.primitive in STEPS and moves:
             stepping[e.output] = {e.operands[0]: 0.5 if e.primitive is round_ else 0.0}
-        elif own and not moves and _keeps(e):
+        elif own and not moves and e.output.is_float and e.primitive in KEEPING:
             stepping[e.output] = own
         elif moves and e.output.is_float:
             moving.add(e.output)
     return list(found.items())
-
-
-def _keeps(equation: Equation) -> bool:
-    """Whether whole numbers stay such."""
-    return equation.output.is_float and (
-        equation.primitive in POINTWISE or equation.primitive in (*MOVES, concatenate_)
-    )

@@ -248,7 +248,7 @@ def have_all(hanging: Hanging, elements: Iterable[int], rays: Sequence[Operands]
     """The elements of which each group of kinks was seen whole, and has a part with the rest as on a ray."""
     found = set(elements)
     for group in hanging.groups:
-        left = found.intersection(*[frozenset().union(*(hanging.links[kink] for kink in group))])
+        left = found & set[int]().union(*(hanging.links[kink] for kink in group))
         if left and not hanging.are_seen(group, rays):
             found -= left
             continue

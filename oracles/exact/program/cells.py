@@ -31,6 +31,7 @@ _INTEGERS = """
     integer_div integer_rem integer_floor_div integer_floor_rem
 """
 POINTWISE = STEPS.union(PRIMITIVES[name] for name in _INTEGERS.split())
+KEEPING = POINTWISE | {*MOVES, concatenate_}  # what whole numbers are made of that are made of steps
 Tangents: TypeAlias = Sequence[Var | None]
 # By each step that a value is made of, the number of its element, from 1 on, at which place; 0 for none.
 Places: TypeAlias = dict[Var, NDArray[np.int64]]
@@ -137,7 +138,7 @@ def is_cell(value: Var) -> bool:
             return False
         if made.primitive in STEPS or (made.primitive is convert_ and made.operands[0].is_float):
             steps = True
-        elif made.primitive in POINTWISE or made.primitive in (*MOVES, concatenate_):
+        elif made.primitive in KEEPING:
             waiting += made.operands
         else:
             return False

@@ -51,9 +51,9 @@ def _places(call: OperatorCall, shape: Shape, key: Sequence[Any]) -> Var | None:
 
 def _along(dim: int, shape: Shape, where: Var) -> list[Any]:
     """The key that indexes one axis, and stays in place along all others."""
-    key: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
     if not shape:
         return []
+    key: list[Any] = list(np.ogrid[tuple(slice(n) for n in where.shape)])
     key[dim] = where
     return key
 

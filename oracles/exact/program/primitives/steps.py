@@ -10,7 +10,7 @@ from flint import arb, ctx
 
 from oracles.exact.program.balls import KINKS, ZERO, as_balls, each, filled
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.formats import UNKNOWN, Format, Growth
+from oracles.exact.program.formats import UNKNOWN, Format, Growth, exactly
 from oracles.exact.program.primitives.arithmetic import certain, towards_zero
 from oracles.exact.program.primitives.choices import each_apart, select
 from oracles.exact.program.primitives.staying import Told, is_known, stays
@@ -113,12 +113,8 @@ def _certainly_nearest(x: arb) -> arb:
     return _nearest(x)
 
 
-def _nearest_rounded(growth: Growth, equation: Equation, operands: list[Array], target: Format) -> Array:
-    return each(_certainly_nearest, as_balls(operands[0]))
-
-
 # Of a derivative alone: it jumps, but half between the jumps of a step, where either will do.
-nearest_ = Primitive("nearest", lambda x: each(_certainly_nearest, as_balls(x)), rounded=_nearest_rounded)
+nearest_ = Primitive("nearest", lambda x: each(_certainly_nearest, as_balls(x)), rounded=exactly)
 
 
 def nearest(x: Var) -> Var:
