@@ -1,67 +1,103 @@
-"""Whether an index, a whole number that steps as the inputs move, jumps at a point.
+"""At which of its numbers an index jumps at a point: a whole number made of steps, or of comparisons.
 
-Only there a derivative is written for both sides of its jumps (see `cells`).
+Only there a derivative is written for both sides (see `cells`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 import numpy as np
 
-from oracles.exact.core.pairs import Pairs, of_balls
-from oracles.exact.enclose.evaluate import evaluate_quickly
-from oracles.exact.program.balls import as_balls
-from oracles.exact.program.cells import KEEPING, Cells
+from oracles.exact.enclose.asked import Answer, Question, at_edges, moving_of, questions_of
+from oracles.exact.enclose.edges import is_at_an_edge
+from oracles.exact.enclose.evaluate import Work
+from oracles.exact.enclose.meeting import told_apart
+from oracles.exact.program.cells import Jump, Jumps
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.jumping import Number, Whose
 from oracles.exact.program.primitives.arithmetic import convert_
-from oracles.exact.program.primitives.steps import STEPS, round_
+from oracles.exact.program.primitives.choices import abs_
+from oracles.exact.program.primitives.edges import edged_
 from oracles.exact.program.program import Array, Program, Var
 
-BITS = 128
-NEAR = 2.0**-90  # of its size, or of 1: no number of a format is so near a jump without being at it
+
+def look_for_jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> None:
+    """Say of a function at which of its numbers an index jumps at this point."""
+    function.write_cells(_jumps(function, values, wrt, work))
 
 
-def look_for_jumps(function: Program, values: Sequence[Array], wrt: Sequence[int]) -> None:
-    """Say of a function whether an index of it may jump at these numbers of its inputs."""
-    function.write_cells(Cells if any(_jump(function, values, wrt)) else None)
+def _jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> Jumps | None:
+    moving = moving_of(function, wrt)
+    questions = questions_of(function, moving)
+    answers = at_edges(function, values, moving, questions) if questions else []
+    numbers = [n for n in _numbers(answers) if not _may_jump(n.of, function, values, wrt, work)]
+    if not numbers:
+        return None
+    whose = told_apart(numbers, lambda numbers: _followed(function, moving, numbers))
+    each = [number for own in whose.numbers.values() for number in own]
+    jumps = tuple(Jump(number.of, number.jump.tobytes(), number.closed) for number in each)
+    known = {number.of: number for number in numbers}
+    open_ = {answer.question.asked.output for answer in answers if not _is_known(answer, known)}
+    asked = [q for q in questions if q.asked.output not in open_]
+    return Jumps(jumps, frozenset(_seen(function, asked, whose)))
 
 
-def _jump(function: Program, values: Sequence[Array], wrt: Sequence[int]) -> Iterator[bool]:
-    steps = _steps(function, wrt)
-    if not steps:
-        return
-    asking = Program(function.inputs, function.equations, tuple(x for x, _ in steps)).giving(slice(None))
+def _may_jump(
+    number: Var, function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work
+) -> bool:
+    """Whether a number is another one beside this point: then it is at its edge on one side alone."""
+    alone = Program(function.inputs, function.equations, (number,), function.guards).giving(slice(None))
     try:
-        found = evaluate_quickly(asking, values, BITS)
+        return is_at_an_edge(alone, values, wrt, work)
     except Undecided:
-        return
-    for one, (_, at) in zip(found, steps, strict=True):
-        pairs = one if isinstance(one, Pairs) else of_balls(as_balls(one))
-        gap = (pairs.h - (np.floor(pairs.h - at + 0.5) + at)) + pairs.l
-        yield bool(np.any(np.abs(gap) - pairs.r <= NEAR * np.maximum(1.0, np.abs(pairs.h))))
+        return True
 
 
-def _steps(function: Program, wrt: Sequence[int]) -> list[tuple[Var, float]]:
-    """What steps, and makes an integer; and where it jumps, past a whole number."""
-    if not any(e.primitive is convert_ and not e.output.is_float for e in function.equations):
-        return []
-    moving = {function.inputs[i] for i in wrt}
-    stepping: dict[Var, dict[Var, float]] = {}
-    found: dict[Var, float] = {}
+def _numbers(answers: Sequence[Answer]) -> list[Number]:
+    """The numbers that are at a jump."""
+    found: dict[Var, Number] = {}
+    for question, _, edge, places in answers:
+        for root, at in places.items():
+            if (mine := ~np.isnan(edge) & (at > 0)).any():
+                v = root.of
+                known = found.get(v, Number(v, np.full(v.shape, np.nan), question.closed))
+                known.jump.flat[at[mine] - 1] = edge[mine]
+                closed = question.closed if question.closed == known.closed else None
+                found[v] = Number(v, known.jump, closed)
+    return list(found.values())
+
+
+def _followed(function: Program, moving: Set[Var], numbers: Sequence[Number]) -> Whose:
+    whose = Whose(moving)
+    for number in numbers:
+        whose.begin(number)
     for e in function.equations:
-        own = {x: at for v in e.operands for x, at in stepping.get(v, {}).items()}
-        moves = not moving.isdisjoint(e.operands)
-        if (
-            e.primitive is convert_
-            and e.output.dtype not in (e.operands[0].dtype, "bool")
-            and not e.output.is_float
-        ):
-            found |= own or ({e.operands[0]: 0.0} if moves else {})
-        elif e.primitive in STEPS and moves:
-            stepping[e.output] = {e.operands[0]: 0.5 if e.primitive is round_ else 0.0}
-        elif own and not moves and e.output.is_float and e.primitive in KEEPING:
-            stepping[e.output] = own
-        elif moves and e.output.is_float:
-            moving.add(e.output)
-    return list(found.items())
+        whose.add(e, e.output)
+    return whose
+
+
+def _is_known(answer: Answer, numbers: dict[Var, Number]) -> bool:
+    """Whether all that are at this edge are so as numbers."""
+    found = np.zeros(answer.near.shape, bool)
+    for root, at in answer.places.items():
+        if root.of in numbers:
+            found |= (at > 0) & (numbers[root.of].jump.ravel()[at - 1] == answer.edge)
+    return bool(found[answer.near].all())
+
+
+def _seen(function: Program, asked: Sequence[Question], whose: Whose) -> Iterator[Var]:
+    """How far comparisons are from their edges, of those of which nothing is lost on the way."""
+    lost = whose.lost.union(v for v, _ in function.guards)
+    for e in reversed(function.equations):
+        if e.output in lost:
+            lost.update(v for v in e.operands if whose.places(v))
+    pairs = {q.asked.operands for q in asked}
+    pairs -= {e.operands for e in function.equations if e.primitive.comparison and e.output in lost}
+    made = {e.output: e for e in function.equations}
+    for gap in {v for e in function.equations if e.primitive is edged_ for v in e.operands[1:-1]}:
+        way = [gap]
+        while (e := made.get(way[-1])) is not None and e.primitive in (convert_, abs_):
+            way += e.operands
+        if e is not None and e.operands in pairs:
+            yield gap

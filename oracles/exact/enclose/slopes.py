@@ -67,9 +67,9 @@ def slopes(
             are apart, the enclosures say so (`leaps`).
     """
     forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
-    look_for_jumps(function, values, wrt)
-    program, results_beside = derive(function, wrt, together), len(function.outputs) if together else 0
     inputs, work = [*values, *directions], Work(limits.seconds)
+    look_for_jumps(function, values, wrt, work)
+    program, results_beside = derive(function, wrt, together), len(function.outputs) if together else 0
 
     def beside(edge: Turned, alone: bool) -> Derived:
         if again is None:
@@ -99,7 +99,7 @@ def slopes(
 
 def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: Limits, work: Work) -> bool:
     """Whether each result is a number, or infinite; one that no digits tell, as 0 / 0, is neither."""
-    function, now = _without_edges(function), 2 * bits
+    function, now = without_edges(function), 2 * bits
     try:
         if work.pays_plan(function) and known_quickly(function, values) is not None:
             return True
@@ -114,7 +114,7 @@ def _has_a_value(function: Program, values: Sequence[Array], bits: int, limits: 
         return True
 
 
-def _without_edges(function: Program) -> Program:
+def without_edges(function: Program) -> Program:
     """The function as if no edge was near: at one, a derivative has the value of the branch that is taken."""
     if all(e.primitive is not edge_rate for e in function.equations):
         return function  # as most are

@@ -1,158 +1,110 @@
-"""Whole numbers that step as the inputs move, as the cell of a grid that a number falls into.
+"""Both sides of what whole numbers pick and choose that jump as the inputs move, as the cell of a grid does.
 
-At a jump there are two, one for each side. What an index picks there, what a mask of indices chooses, and an
-index as a number are two things, too. So a derivative has them for each side of the jump that is nearest, and
-`blend` takes one by where the number lies; at the jump the hull of both, as at any kink (see `kinks`).
+They are made of steps (`floor(x)`) or of comparisons (`searchsorted`, `(x > 2).astype(int)`). Where a number
+is at a jump there are two of each, one for each side. What an index picks there, what a mask of indices
+chooses, and an index as a number are two things, too. So a derivative has them for the number just below its
+jump and for the one just above, and `blend` takes one by where the number lies; at the jump the hull of both,
+as at any kink (see `kinks`). Which elements of which numbers are at one depends on the point (see
+`cell_edges`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from flint import arb
 
-from oracles.exact.program.derive import zeros_like
-from oracles.exact.program.primitives.arithmetic import convert_
-from oracles.exact.program.primitives.arrays import MOVES, concatenate_, scatter_add_, take
+from oracles.exact.program.balls import filled, precision
+from oracles.exact.program.jumping import Number, Places, Whole, Whose
+from oracles.exact.program.primitives.arrays import scatter_add_, take
 from oracles.exact.program.primitives.choices import blend, select
-from oracles.exact.program.primitives.comparisons import compare
+from oracles.exact.program.primitives.edges import edged_
 from oracles.exact.program.primitives.staying import stay_equal
-from oracles.exact.program.primitives.steps import STEPS, ceil, floor, nearest, round_, sign, trunc
-from oracles.exact.program.program import PRIMITIVES, Builder, Equation, Primitive, Var, sum_of
+from oracles.exact.program.program import Builder, Equation, Var, sum_of
 
-MOST = 3  # steps that one index is made of, as in a volume; each doubles what is written
-BESIDE = 0.25  # of a jump, where there is none
-CLOSED = {floor: True, ceil: False}  # whether the code takes the upper side at the jump
-_INTEGERS = """
-    add sub mul div neg abs maximum minimum select convert detach no_grad lt le gt ge eq ne and or not xor
-    integer_div integer_rem integer_floor_div integer_floor_rem
-"""
-POINTWISE = STEPS.union(PRIMITIVES[name] for name in _INTEGERS.split())
-KEEPING = POINTWISE | {*MOVES, concatenate_}  # what whole numbers are made of that are made of steps
+BELOW, ABOVE = -1, 1
+BESIDE = arb(2) ** -60  # of its size, how far beside its jump a number is: none of a format is so near
+TINY, BITS = arb(2) ** -1000, 128  # how far beside 0; and what tells J (1 + 2^-60) exactly
+ELSEWHERE = 0.25  # of a jump, where there is none
 Tangents: TypeAlias = Sequence[Var | None]
-# By each step that a value is made of, the number of its element, from 1 on, at which place; 0 for none.
-Places: TypeAlias = dict[Var, NDArray[np.int64]]
 
 
-class Step(NamedTuple):
-    """A number that steps: `primitive(of)`, and of that, where it is an integer, what `equation` makes."""
+class Jump(NamedTuple):
+    """A number of a program at jumps, as `Number`: `at` has the float64 of these, so equal ones are equal."""
 
-    primitive: Primitive
     of: Var
-    equation: Equation
+    at: bytes
+    closed: bool | None
+
+    def number(self, value: Var) -> Number:
+        """That number, which stands as `value`."""
+        return Number(value, np.frombuffer(self.at).reshape(self.of.shape), self.closed)
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """The jumps of a program at a point: what makes its `Cells`.
+
+    Attributes:
+        each: The numbers that are at one.
+        seen: How far comparisons are from their edges, of which both sides are written.
+    """
+
+    each: tuple[Jump, ...]
+    seen: frozenset[Var]
+
+    def __call__(self, builder: Builder) -> Cells:
+        """The cells of a derivative that this writes."""
+        return Cells(builder, self)
 
 
 class Cells:
-    """The whole numbers of a derivative, as far as they are made of steps and of what stays."""
+    """The values of a derivative that are made of numbers at jumps, and of what stays."""
 
-    def __init__(self, builder: Builder) -> None:
-        self._builder = builder
-        self._steps: dict[Var, Step] = {}
-        self._made: dict[Var, tuple[Equation, Places]] = {}
-        self._beside: dict[Var, tuple[Var, Var]] = {}
-        self._rebuilt: dict[tuple[Var, ...], Var] = {}  # a value with the sides of its steps
+    def __init__(self, builder: Builder, jumps: Jumps) -> None:
+        self._builder, self._jumps = builder, jumps
+        self._whose = Whose(builder.moving)
+        self._rebuilt: dict[tuple[object, ...], Var] = {}
+
+    def begin(self, of: Var, value: Var) -> None:
+        """Look at a value of the program, which stands as `value` in the derivative."""
+        for jump in self._jumps.each:
+            if jump.of is of:
+                self._whose.begin(jump.number(value))
 
     def add(self, equation: Equation, value: Var) -> None:
         """Look at an equation, whose output stands as `value` in the derivative."""
-        primitive, out = equation.primitive, equation.output
-        if (places := self._places(equation)) is not None:
-            self._made[value] = equation, places
-        elif value is not out and primitive in STEPS:
-            self._steps[value] = Step(primitive, equation.operands[0], equation)
-        elif value is not out and primitive is convert_ and not out.is_float:
-            self._steps[value] = Step(trunc, equation.operands[0], equation)
+        self._whose.add(equation, value)
+
+    def without_edges(self, equation: Equation) -> Equation:
+        """An equation of the program; what is beyond an edge is known where both sides are written."""
+        if equation.primitive is not edged_:
+            return equation
+        return equation._replace(operands=tuple(v for v in equation.operands if v not in self._jumps.seen))
 
     def sides(self, equation: Equation) -> Sides | None:
-        """The sides of an equation that gives floats by indices or masks that step; None of others."""
-        found: Places = {}
-        if equation.output.is_float and self._steps:
-            for v in equation.operands:
-                if not v.is_float and not _adds(found, self._own(v)):
-                    return None
-        return Sides(self, self._builder, equation, found) if 0 < len(found) <= MOST else None
+        """The sides of an equation that gives floats by indices or masks that jump; None of others."""
+        places = self._whose.chosen_by(equation) if equation.output.is_float else None
+        return Sides(self, self._builder, equation, places) if places else None
 
-    def step(self, value: Var) -> Step:
-        """The step that a value is."""
-        return self._steps[value]
-
-    def beside(self, value: Var) -> tuple[Var, Var]:
-        """What that step is below the nearest jump, and above it."""
-        if value not in self._beside:
-            self._beside[value] = _beside(self._steps[value])
-        return self._beside[value]
-
-    def rebuilt(self, v: Var, sides: Mapping[Var, Var]) -> Var:
-        """A value, made of other steps."""
-        if v in sides or v not in self._made:
-            return sides.get(v, v)
-        made, places = self._made[v]
-        key = v, *(sides[step] for step in places)
+    def rebuilt(self, v: Var, sides: Mapping[Number, int]) -> Var:
+        """A value, made of numbers on these sides of their jumps."""
+        own = [(number, sides[number]) for number in self._whose.places(v) if number in sides]
+        if not own:
+            return v
+        key = v, *own
         if key not in self._rebuilt:
-            operands = tuple(self.rebuilt(w, sides) for w in made.operands)
-            self._rebuilt[key] = v.builder.emit(made.primitive, operands, v.shape, v.dtype, **made.params)
+            self._rebuilt[key] = _beside(v, own) if v in self._whose.numbers else self._again(v, sides)
         return self._rebuilt[key]
 
-    def _own(self, v: Var) -> Places:
-        if v in self._steps:
-            return {v: np.arange(1, v.size + 1).reshape(v.shape)}
-        return self._made[v][1] if v in self._made else {}
-
-    def _places(self, equation: Equation) -> Places | None:
-        """Of which steps a result is made; None where it is of none, or of more than these."""
-        primitive, operands, params, *_ = equation
-        each = [self._own(v) for v in operands]
-        if not any(each) or any(
-            v in self._builder.moving and not own for v, own in zip(operands, each, strict=True)
-        ):
-            return None
-        found: Places = {}
-        if primitive is concatenate_:
-            for step in {s: None for own in each for s in own}:
-                parts = [
-                    own.get(step, np.zeros(v.shape, np.int64)) for v, own in zip(operands, each, strict=True)
-                ]
-                found[step] = primitive.evaluate(*parts, **params)
-        elif primitive in MOVES and not any(each[1:]):
-            index = [self._builder.known(v) for v in operands[1:]]
-            if any(known is None for known in index):
-                return None
-            found = {step: primitive.evaluate(at, *index, **params) for step, at in each[0].items()}
-        elif primitive not in POINTWISE or not all(_adds(found, own) for own in each):
-            return None
-        return {step: at for step, at in found.items() if at.any()} or None
-
-
-def is_cell(value: Var) -> bool:
-    """Whether an integer of a program is made of steps of what may move, and of what does not."""
-    waiting, seen, steps = [value], set[Var](), False
-    while waiting:
-        v = waiting.pop()
-        if v in seen or v.builder.is_fixed(v):
-            continue
-        seen.add(v)
-        made = v.builder.definitions.get(v)
-        if made is None:
-            return False
-        if made.primitive in STEPS or (made.primitive is convert_ and made.operands[0].is_float):
-            steps = True
-        elif made.primitive in KEEPING:
-            waiting += made.operands
-        else:
-            return False
-    return steps
-
-
-def _adds(found: Places, own: Places) -> bool:
-    """Add these; False if one place has two elements of one step."""
-    for step, at in own.items():
-        known = found.get(step, at)
-        if known.shape != at.shape or ((known != at) & (known > 0) & (at > 0)).any():
-            return False
-        found[step] = np.maximum(known, at)
-    return True
+    def _again(self, v: Var, sides: Mapping[Number, int]) -> Var:
+        made, _ = self._whose.made[v]
+        operands = tuple(self.rebuilt(w, sides) for w in made.operands)
+        return v.builder.emit(made.primitive, operands, v.shape, v.dtype, **made.params)
 
 
 class Gap(NamedTuple):
@@ -167,10 +119,9 @@ class Sides:
     """An equation whose indices or masks have two sides, or those of several jumps."""
 
     def __init__(self, cells: Cells, builder: Builder, equation: Equation, places: Places) -> None:
-        steps = [cells.step(value) for value in places]
         self._builder, self._equation = builder, equation
-        self._gaps = [_gap(step, at) for step, at in zip(steps, places.values(), strict=True)]
-        each = [dict(zip(places, sides, strict=True)) for sides in product(*map(cells.beside, places))]
+        self._gaps = [_gap(number, at) for number, at in places.items()]
+        each = [dict(zip(places, s, strict=True)) for s in product((BELOW, ABOVE), repeat=len(places))]
         self._operands = [
             tuple(v if v.is_float else cells.rebuilt(v, sides) for v in equation.operands) for sides in each
         ]
@@ -212,38 +163,24 @@ def _either(gap: Gap, above: Var | None, below: Var | None) -> Var:
     return blend(gap.of, gap.jump, above, below, like, closed=gap.closed)
 
 
-def _beside(step: Step) -> tuple[Var, Var]:
-    """What the step is below the nearest jump, and above it."""
-    (primitive, x, equation), out = step, step.equation.output
-    jump = _jump(primitive, x)
-    below, above = (_stepped(primitive, jump + by) for by in (-BESIDE, BESIDE))
-    if equation.primitive is not convert_:
-        return below, above
-    below, above = (
-        out.builder.emit(convert_, (v,), out.shape, out.dtype, **equation.params) for v in (below, above)
-    )
-    return below, above
+def _gap(number: Number, at: Whole) -> Gap:
+    """The number and its jump at each place; where it stays there, no side is another one."""
+    x = take(number.of, at - 1) + np.where(at, 0, ELSEWHERE)
+    jump = x.builder.constant(np.where(at, number.jump.ravel()[at - 1], 0), x.dtype)
+    there = stay_equal(x, jump)
+    return Gap(x if there is None else select(there, jump + 1.0, x), jump, number.closed)
 
 
-def _gap(step: Step, at: NDArray[np.int64]) -> Gap:
-    """The number and its jump at each place; where both stay the code takes the same side all around."""
-    x = step.of
-    if not np.array_equal(at, np.arange(1, x.size + 1).reshape(x.shape)):
-        x = take(x, at - 1) + np.where(at, 0, BESIDE)
-    jump = _jump(step.primitive, x)
-    if (there := stay_equal(x, jump)) is None:
-        return Gap(x, jump, CLOSED.get(step.primitive))
-    own, beside = (_stepped(step.primitive, select(there, v, BESIDE)) for v in (x, jump + BESIDE))
-    side = select(compare("eq", own, beside), zeros_like(x) + 1.0, -1.0)
-    return Gap(select(there, side, x), select(there, 0.0, jump), None)
-
-
-def _jump(primitive: Primitive, x: Var) -> Var:
-    """Where the jump is that is nearest to x."""
-    if primitive is sign:
-        return zeros_like(x)
-    return nearest(x - 0.5) + 0.5 if primitive is round_ else nearest(x)
-
-
-def _stepped(primitive: Primitive, x: Var) -> Var:
-    return x.builder.emit(primitive, (x,), x.shape, x.dtype)
+def _beside(x: Var, sides: Sequence[tuple[Number, int]]) -> Var:
+    """The elements of x on these sides of their jumps; where one stays at a jump it is what it is."""
+    jump, by = np.zeros(x.shape), np.zeros(x.shape, np.int64)
+    for number, side in sides:
+        there = ~np.isnan(number.jump)
+        jump[there], by[there] = number.jump[there], side
+    with precision(BITS):
+        pairs = zip(jump.ravel().tolist(), by.ravel().tolist(), strict=True)
+        beside = [arb(at) + side * (abs(at) * BESIDE if at else TINY) for at, side in pairs]
+    moved = x.builder.constant(by != 0)
+    if (stays := stay_equal(x, x.builder.constant(jump, x.dtype))) is not None:
+        moved = select(stays, x.builder.constant(np.zeros(x.shape, bool)), moved)
+    return select(moved, x.builder.constant(filled(beside, x.shape), x.dtype), x)

@@ -140,7 +140,11 @@ def _linearize(
     if apart is None:
         builder.tangents = {primal[v]: tangent for v, tangent in tangents.items()}
     cells = program.cells(builder) if program.cells else None
-    for equation in program.equations:
+    for v in tangents:
+        if cells:
+            cells.begin(v, primal[v])
+    for recorded in program.equations:
+        equation = cells.without_edges(recorded) if cells else recorded
         operands = tuple(primal[v] for v in equation.operands)
         out = equation.output
         new = builder.emit(equation.primitive, operands, out.shape, out.dtype, **equation.params)
@@ -149,6 +153,7 @@ def _linearize(
         sides = cells.sides(here) if cells else None
         primal[out] = sides.either(_around, active) if sides else _around(here, active)
         if cells:
+            cells.begin(out, primal[out])
             cells.add(here, primal[out])
         unseen = equation.primitive is PRIMITIVES["no_grad"]
         rule, held = equation.primitive.jvp, unseen or equation.primitive is PRIMITIVES["detach"]

@@ -262,3 +262,179 @@ def test_a_kink_of_what_is_read_at_a_jump_bends_there(name, seed):
     low, high = ends(of_x)
     assert low[0] <= min(k * step for k in slopes(0) for step in steps) + 1e-12
     assert high[0] >= max(k * step for k in slopes(0) for step in steps) - 1e-12
+
+
+KNOTS = np.arange(5.0)
+
+
+def by(cells):
+    """Interpolation of a table between the cells that are found so."""
+    return lambda x, table: (lambda i: (1 - (x - i)) * table[i] + (x - i) * table[i + 1])(cells(x))
+
+
+def jnp_lerp(side):
+    def function(x, table):
+        knots = jnp.asarray(KNOTS)
+        i = jnp.clip(jnp.searchsorted(knots, x, side=side) - 1, 0, 3)
+        share = (x - knots[i]) / (knots[i + 1] - knots[i])
+        return (1 - share) * table[i] + share * table[i + 1]
+
+    return function
+
+
+def torch_lerp(right):
+    def function(x, table):
+        knots = torch.tensor(KNOTS)
+        i = (torch.searchsorted(knots, x, right=right) - 1).clamp(0, 3)
+        share = (x - knots[i]) / (knots[i + 1] - knots[i])
+        return torch.lerp(table[i], table[i + 1], share)
+
+    return function
+
+
+BY_COMPARISONS = {
+    "numpy digitize": by(lambda x: np.digitize(x, KNOTS) - 1),
+    "numpy searchsorted": by(lambda x: np.maximum(np.searchsorted(KNOTS, x) - 1, 0)),
+    "numpy count": by(lambda x: (x[:, None] >= KNOTS).sum(1) - 1),
+    "numpy where": by(lambda x: np.where(x >= 2, 2, np.where(x >= 1, 1, 0))),
+    "numpy argmax": by(lambda x: np.argmax(KNOTS[None, 1:] > x[:, None], axis=1)),
+    "numpy two": by(lambda x: (x >= 1).astype(int) + (x > 2)),
+    "jax interp": lambda x, table: jnp.interp(x, jnp.asarray(KNOTS), table),
+    "jax searchsorted": jnp_lerp("left"),
+    "jax searchsorted right": jnp_lerp("right"),
+    "jax digitize": by(lambda x: jnp.digitize(x, jnp.asarray(KNOTS)) - 1),
+    "jax count": by(lambda x: (x[:, None] >= jnp.asarray(KNOTS)).sum(1) - 1),
+    "jax where": by(lambda x: jnp.where(x >= 2, 2, jnp.where(x >= 1, 1, 0))),
+    "torch searchsorted": torch_lerp(False),
+    "torch searchsorted right": torch_lerp(True),
+    "torch bucketize": by(lambda x: torch.bucketize(x, torch.tensor(KNOTS), right=True) - 1),
+    "torch count": by(lambda x: (x[:, None] >= torch.tensor(KNOTS)).sum(1) - 1),
+    "torch where": by(lambda x: torch.where(x >= 2, 2, torch.where(x >= 1, 1, 0))),
+}
+
+
+def of(name, *arrays):
+    with jax.enable_x64(True):
+        kinds = {"numpy": np.asarray, "jax": jnp.asarray, "torch": torch.tensor}
+        return tuple(map(kinds[name.split()[0]], arrays))
+
+
+@pytest.mark.parametrize("name", BY_COMPARISONS)
+def test_cells_that_comparisons_find_have_both_sides(name):
+    function = BY_COMPARISONS[name]
+    with jax.enable_x64(True):
+        of_x, of_table = harness.exact_gradient(
+            lambda *args: function(*args).sum(), of(name, np.array([1.0, 0.5, 2.0]), TABLE)
+        )
+    assert np.allclose(ends(of_x), ([-5.0, 2.0, -5.0], [2.0, 2.0, 7.0]))
+    assert np.allclose(ends(of_table), [0.5, 1.5, 1.0, 0.0, 0.0], rtol=0, atol=1e-30)
+
+
+@pytest.mark.parametrize("name", ["jax interp", "torch bucketize"])
+def test_their_own_gradients_at_knots_are_legal(name):
+    with jax.enable_x64(True):
+        found = harness.check_gradient(BY_COMPARISONS[name], of(name, np.array([1.0, 0.5, 2.0]), TABLE))
+    assert found.verdict == "convention", str(found)
+
+
+@pytest.mark.parametrize(
+    ("side", "factor", "verdict"),
+    [("left", 1, "convention"), ("right", 1, "convention"), ("left", 1.5, "wrong"), ("right", 1.5, "wrong")],
+)
+def test_a_table_that_is_searched_has_the_slopes_of_its_sides(side, factor, verdict):
+    def gradient(x, table):
+        i = np.searchsorted(KNOTS, x, side)
+        onto = np.zeros_like(table)
+        np.add.at(onto, i, x)
+        return factor * table[i], onto
+
+    found = harness.check_gradient(
+        lambda x, table: (x * table[np.searchsorted(KNOTS, x)]).sum(),
+        (np.array([1.0, 2.0]), TABLE),
+        grad=gradient,
+    )
+    assert found.verdict == verdict, str(found)
+
+
+@pytest.mark.parametrize("name", ["numpy", "jax", "torch"])
+def test_a_pixel_whose_coordinates_are_in_one_array(name):
+    def sampled(image, at, cells):
+        (a, b), (u, v) = cells.T, (at - cells).T
+        upper = (1 - v) * image[a, b] + v * image[a, b + 1]
+        return ((1 - u) * upper + u * ((1 - v) * image[a + 1, b] + v * image[a + 1, b + 1])).sum()
+
+    cells = {
+        "numpy": lambda at: np.floor(at).astype(int),
+        "jax": lambda at: jnp.floor(at).astype(int),
+        "torch": lambda at: at.floor().long(),
+    }[name]
+    with jax.enable_x64(True):
+        of_image, of_x = harness.exact_gradient(
+            lambda image, at: sampled(image, at, cells(at)),
+            of(name, IMAGE, np.array([[1.0, 2.0], [0.5, 1.0]])),
+        )
+    expected = np.zeros((4, 4))
+    expected[1, 2], expected[:2, 1] = 1, 0.5
+    assert np.allclose(ends(of_image), expected, rtol=0, atol=1e-30)
+    low, high = ends(of_x)
+    one, other = np.diff(IMAGE, axis=0), np.diff(IMAGE, axis=1)
+    assert np.allclose([low[0, 0], high[0, 0]], sorted([one[0, 2], one[1, 2]]))
+    assert np.allclose([low[0, 1], high[0, 1]], sorted([other[1, 1], other[1, 2]]))
+    assert np.allclose([low[1, 0], high[1, 0]], one[0, 1])
+
+
+def test_knots_that_are_twice_there_are_passed_at_once():
+    def function(x, table):
+        knots = jnp.array([0.0, 1.0, 1.0, 2.0, 3.0])
+        i = jnp.searchsorted(knots, x, side="right") - 1
+        return (table[i] * x).sum()
+
+    with jax.enable_x64(True):
+        of_x, _ = harness.exact_gradient(function, of("jax", np.array([1.0, 1.5]), TABLE))
+    assert np.allclose(ends(of_x), ([-2.0, -2.0], [1.0, -2.0]))
+    assert np.array_equal(of_x.leaps, [True, False])
+
+
+@pytest.mark.parametrize("at", [0.0, 2.0])
+def test_a_number_that_stays_at_a_knot_has_one_side(at):
+    of_x, of_table = harness.exact_gradient(
+        lambda x, table: (table[np.searchsorted(KNOTS, np.maximum(x, 2.0))] * x).sum(),
+        (np.array([at]), TABLE),
+    )
+    if at < 2:
+        assert of_x.leaps is None
+        assert np.allclose(ends(of_x), TABLE[2])
+        assert np.allclose(ends(of_table), 0.0)
+    else:
+        assert of_x.leaps.all()
+        assert np.allclose(ends(of_x), ([-2.0], [5.0]))
+
+
+def test_a_number_that_jumps_itself_is_at_a_knot_on_one_side_alone():
+    """Below 0 it is 2 and above -1; so slopes of the cell below the knot at 2 are not legal."""
+
+    def function(x, table):
+        u = np.where(x > 0, x - 1.0, 2.0 - x)
+        return (x * table[np.searchsorted(KNOTS, u)]).sum()
+
+    try:
+        _, of_table = harness.exact_gradient(function, (np.array([0.0]), TABLE))
+    except Undecided:
+        return
+    assert np.allclose(ends(of_table), 0.0)
+
+
+def test_what_is_not_followed_is_not_claimed():
+    """One index of two numbers at a jump has four sides, that of five has more than are written."""
+
+    def function(x, table):
+        return table[(x > 0).sum()] * x.sum()
+
+    of_x, _ = harness.exact_gradient(function, (np.zeros(2), TABLE))
+    assert np.allclose(ends(of_x), ([-2.0, -2.0], [3.0, 3.0]))
+    with pytest.raises(Undecided, match="two numbers that decide a branch, a mask or an order are equal"):
+        harness.exact_gradient(function, (np.zeros(4), TABLE))
+    with pytest.raises(Undecided, match="two numbers that decide a branch, a mask or an order are equal"):
+        harness.exact_gradient(
+            lambda x, k: k[(x[:, None] > k[:3]).sum(1)] * x, (np.ones(2), KNOTS), cotangent=np.ones(2)
+        )

@@ -123,12 +123,9 @@ EDGE = "two numbers that decide a branch, a mask or an order are equal, or may b
         ("jax", lambda x: x[jnp.argsort(x)], EDGE),
         ("jax", lambda x: jax.lax.sort_key_val(x, x * x)[1], EDGE),
         ("torch", lambda x: x.gather(0, torch.argsort(x)), EDGE),
-        ("torch", lambda x: torch.searchsorted(torch.tensor(EDGES).double(), x) * x, EDGE),
-        ("torch", lambda x: torch.bucketize(x, torch.tensor(EDGES).double()) * x, EDGE),
         ("torch", lambda x: torch.mode(x)[0], "the branch it takes holds at this point alone"),
-        ("jax", lambda x: jnp.searchsorted(jnp.array(EDGES), x) * x, "it has no slope"),
     ],
 )
-def test_where_an_order_or_a_count_is_a_number_the_reason_is_said(framework, f, reason):
+def test_where_an_order_is_a_number_the_reason_is_said(framework, f, reason):
     with jax.enable_x64(True), pytest.raises(harness.Undecided, match=reason):
         harness.exact_gradient(f, (as_of(framework, [1.0, 1.0, 1.0]),))

@@ -14,8 +14,8 @@ import torch
 
 from oracles.exact.from_aten.call import BLANK, OperatorCall, Rule, moved, words
 from oracles.exact.from_aten.memory import constant, numbers
-from oracles.exact.program.cells import is_cell
 from oracles.exact.program.errors import Unsupported
+from oracles.exact.program.jumping import is_cell
 from oracles.exact.program.positions import positions_of
 from oracles.exact.program.primitives import convert, detach, select
 from oracles.exact.program.primitives import reductions as r

@@ -18,6 +18,8 @@ from oracles.exact.program import functions as f
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.primitives import compare, convert, detach, scalar, select
 from oracles.exact.program.primitives.arrays import constant_value, reshape
+from oracles.exact.program.primitives.choices import select_
+from oracles.exact.program.primitives.comparisons import eq
 from oracles.exact.program.primitives.missing import is_whole
 from oracles.exact.program.primitives.not_finite import is_finite, void
 from oracles.exact.program.primitives.reductions import reduce_prod
@@ -59,6 +61,24 @@ def _comparison(name: str) -> Rule:
     return rule
 
 
+def _total(name: str) -> Rule:
+    """Comparisons in a total order, for which zeros of both signs are made one, and NaN are."""
+    return lambda call, x, y: compare(name, _as_given(x), _as_given(y))
+
+
+def _as_given(x: Var) -> Var:
+    """y, where x is `where(y == 0, 0, y)`."""
+    made = x.builder.definitions.get(x)
+    if made is None or made.primitive is not select_:
+        return x
+    mask, zero, y = made.operands
+    asked = x.builder.definitions.get(mask)
+    if asked is None or asked.primitive is not eq or asked.operands[0] is not y:
+        return x
+    zeros = map(constant_value, (zero, asked.operands[1]))
+    return y if all(known is not None and not known.any() for known in zeros) else x
+
+
 def _history(builder: Builder, x: Var) -> list[Equation]:
     """The equations that x comes from, in order."""
     needed, waiting = set(), [x]
@@ -72,8 +92,11 @@ def _history(builder: Builder, x: Var) -> list[Equation]:
 
 def _select_n(call: Eqn, which: Var, *cases: Var) -> Var:
     """Case k where `which` is k; a boolean counts as 0 or 1."""
-    if which.dtype == "bool":
-        return select(which, cases[1], cases[0]) if len(cases) > 1 else cases[0]
+    if which.dtype == "bool" and len(cases) > 1:
+        known = call.recorder.known(which)
+        if known is not None and known.size and known.all() == known.any():
+            return cases[int(known.all())]
+        return select(which, cases[1], cases[0])
     chosen = cases[0]
     for k, case in enumerate(cases[1:], 1):
         chosen = select(compare("ge", which, k), case, chosen)
@@ -184,11 +207,12 @@ _SCALARS = (
     "rsqrt sin sinh sqrt tan tanh"
 )
 _SAME = "abs add and ceil floor mul neg not or sign sub xor"
-_COMPARISONS = {name: name for name in ("lt", "le", "gt", "ge", "eq", "ne")} | {"lt_to": "lt", "le_to": "le"}
 
 ELEMENTWISE: dict[str, Rule] = {
     **{name: _of(name) for name in _SCALARS.split()},
-    **{name: _comparison(meaning) for name, meaning in _COMPARISONS.items()},
+    **{name: _comparison(name) for name in ["lt", "le", "gt", "ge", "eq", "ne"]},
+    "lt_to": _total("lt"),
+    "le_to": _total("le"),
     **{name: _primitive(name) for name in _SAME.split()},
     "add_any": _primitive("add"),
     "div": _div,

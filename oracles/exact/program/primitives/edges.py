@@ -50,7 +50,7 @@ edge_rate = Primitive(
 def _edged_jvp(equation: Equation, tangents: Tangents) -> Var:
     """The value's tangent; at an edge, whatever moves there moves it at an unknown rate."""
     (_, *gaps, value), (moved, *_, own) = equation.operands, tangents
-    if moved is None:
+    if moved is None or not gaps:
         return own if own is not None else zeros_like(value)
     builder = value.builder
     rates = [builder.emit(edge_rate, (gap,), gap.shape, gap.dtype) for gap in gaps]
