@@ -21,6 +21,7 @@ from oracles.exact.enclose.evaluate import evaluate, evaluate_quickly
 from oracles.exact.enclose.literals import Change
 from oracles.exact.program.balls import precision
 from oracles.exact.program.errors import Undecided
+from oracles.exact.program.formats import format_of
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
@@ -37,6 +38,7 @@ class Comparison:
     Attributes:
         agrees: Per output, where they agree, or differ by nothing that matters.
         notes: What explains the differences that do not matter, in words.
+        terms: Per output, about how large the terms are whose sum each element is; 0 where that is not known.
 
     Args:
         own: The program under test.
@@ -47,6 +49,7 @@ class Comparison:
         said: What differs from what, in words.
         cast: As in the `Recording` of the program under test. Where longer literals say nothing as balls, as
             after many steps, they are moved then.
+        attainable: a of each output.
     """
 
     def __init__(
@@ -58,11 +61,17 @@ class Comparison:
         moved: Again,
         said: str = "the formula differs from the derivative",
         cast: bool = False,
+        attainable: Sequence[NDArray[np.float64]] | None = None,
     ) -> None:
         self.notes: list[str] = []
         self.own, self.spec, self.dtypes = own, spec, dtypes
         self._spec_of_balls, self.spec_at, self._said, self.cast = again, moved, said, cast
         self.true = spec.outputs
+        # What cancels is known to about so many digits of what it is the sum of.
+        self.terms = [
+            np.where(np.isfinite(a), a, 0.0) * 2.0 ** format_of(dtype).digits
+            for a, dtype in zip(attainable or [np.zeros(())] * len(dtypes), dtypes, strict=True)
+        ]
         self.agrees = [meeting(e, t) for e, t in zip(own.outputs, self.true, strict=True)]
 
     @cached_property
@@ -127,7 +136,7 @@ class Comparison:
         """
         program, inputs = with_others(self.own)
         own = enclosed(evaluate_quickly(program, inputs, BITS))
-        if not all(np.isfinite(e.radius).all() for e in own) or self.own.is_rough:
+        if not all(np.isfinite(e.radius).all() for e in own) or any(self.own.rough):
             own = enclosed(evaluate(program, inputs, MORE * BITS))
         return own, self._spec_of_balls(*with_others(self.spec), self.differ)
 

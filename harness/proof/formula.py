@@ -139,6 +139,7 @@ def _sides(
             question.given(truth.argument, 0, but), truth.forward,
         ),
         truth.dtypes, partial(with_literals, truth), partial(at_moved, truth), cast=program.cast,
+        attainable=truth.attainable,
     )  # fmt: skip
 
 

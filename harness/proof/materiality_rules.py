@@ -74,11 +74,10 @@ def with_literals(
         except Undecided:  # no comparison is open: of wide balls there is no value
             return None
         open_ = reason
-    if compared.spec.is_rough:
-        return open_
+    each = zip(own, spec, compared.true, compared.terms, compared.spec.rough, strict=True)
     close = [
-        known_to_meet(s, t) & (t.wide | (within(e, t, room) & within(s, t, room)))
-        for e, s, t in zip(own, spec, compared.true, strict=True)
+        known_to_meet(s, t) & (t.wide | (within(e, t, room, terms) & within(s, t, room, terms))) & (not rough)
+        for e, s, t, terms, rough in each
     ]
     if room == np.inf:
         told = zip(close, own, spec, compared.true, strict=True)

@@ -62,18 +62,19 @@ def nearest(found: Enclosure, true: Enclosure) -> NDArray[np.float64]:
     return np.clip(found.mid, true.mid - reach, true.mid + reach)
 
 
-def within(balls: Enclosure, true: Enclosure, room: float) -> Mask:
-    """Where a ball is within so much of the truth, relative to it."""
+def within(balls: Enclosure, true: Enclosure, room: float, terms: NDArray[np.float64] | float = 0.0) -> Mask:
+    """Where a ball is within so much of the truth, relative to it, or to the terms that it is the sum of."""
     if room == np.inf:
         return np.ones(true.shape, bool)
-    size, width = np.abs(true.mid), true.radius
+    size, width, terms = np.abs(true.mid), true.radius, np.broadcast_to(terms, true.shape)
     with np.errstate(all="ignore"):
-        beyond = certainly_beyond(balls, true, room * (size + width))
+        beyond = certainly_beyond(balls, true, room * np.maximum(size + width, terms))
         reach = np.abs(balls.mid - true.mid) + balls.radius + width + 2.0**-50 * (size + np.abs(balls.mid))
-        found = np.asarray(reach <= room * (size - width) * (1 - 2.0**-50))
+        found = np.asarray(reach <= room * np.maximum(size - width, terms) * (1 - 2.0**-50))
     for at in map(tuple, np.argwhere(~(beyond | found))):
         one, other = balls.ball(at), true.ball(at)
-        found[at] = bool(abs(one - other).upper() <= room * abs(other))
+        least = room * abs(other)
+        found[at] = bool(abs(one - other).upper() <= (least if least > terms[at] else arb(room * terms[at])))
     return found
 
 

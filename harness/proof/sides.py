@@ -49,21 +49,26 @@ class Side:
         return given(self.program)
 
     @cached_property
-    def is_rough(self) -> bool:
-        """Whether few bits leave it wide, and more do not: no kink. Literals as balls would meet anything."""
-        program, inputs = self.given.program, self.with_literals(lambda ball, dtype: ball)
-        if self._keeps_narrow(evaluate_quickly(program, inputs, BITS)):
-            return False
-        try:
-            return self._keeps_narrow(evaluate(program, inputs, MORE * BITS))
-        except Undecided:
-            return False
+    def rough(self) -> list[bool]:
+        """Which outputs few bits leave wide, and more do not: no kinks. With balls these would meet anything.
 
-    def _keeps_narrow(self, found: Sequence[Array | Pairs]) -> bool:
-        pairs = zip(found, self.outputs, strict=True)
-        return all(
-            are_narrow_enough(Enclosure(one, BITS)) or not are_narrow_enough(known) for one, known in pairs
-        )
+        What is 0 is as narrow as the terms that cancel.
+        """
+        program, inputs = self.given.program, self.with_literals(lambda ball, dtype: ball)
+        wide = [not ok for ok in self._keep_narrow(evaluate_quickly(program, inputs, BITS))]
+        if not any(wide):
+            return wide
+        try:
+            narrow = self._keep_narrow(evaluate(program, inputs, MORE * BITS))
+        except Undecided:
+            return [False for _ in wide]
+        return [before and now for before, now in zip(wide, narrow, strict=True)]
+
+    def _keep_narrow(self, found: Sequence[Array | Pairs]) -> list[bool]:
+        return [
+            not known.mid.any() or are_narrow_enough(Enclosure(one, BITS)) or not are_narrow_enough(known)
+            for one, known in zip(found, self.outputs, strict=True)
+        ]
 
     @cached_property
     def rounded_data(self) -> list[str]:

@@ -18,7 +18,9 @@ from harness.subject.derivative import Array
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import evaluate_quickly
 from oracles.exact.enclose.kinks import limits_along_rays, resolve, slopes_around
+from oracles.exact.enclose.slopes import without_edges
 from oracles.exact.program.balls import KINKS, LOST
+from oracles.exact.program.errors import Turned
 from oracles.exact.program.program import Program
 from oracles.exact_oracle import BITS
 
@@ -67,7 +69,14 @@ def _at_kinks(
     asked: Sequence[Mask],
     bits: int,
 ) -> list[Enclosure]:
-    """The derivative by its program with other numbers; at kinks as narrow as T, where it is asked."""
-    if any((h.wide & a).any() for h, a in zip(hulls, asked, strict=False)):
+    """The derivative by its program with other numbers; at kinks as narrow as T, where it is asked.
+
+    Where other branches are taken beside the point, T is told from these. Then it is the slope of the branch
+    that is taken here: it counts where it meets T.
+    """
+    if not any((h.wide & a).any() for h, a in zip(hulls, asked, strict=False)):
+        return list(hulls)
+    try:
         return enclosed(resolve(program, inputs, truth.wrt, [h.balls for h in hulls], bits))
-    return list(hulls)
+    except Turned:
+        return enclosed(evaluate_quickly(without_edges(program), inputs, BITS))

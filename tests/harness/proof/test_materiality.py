@@ -712,3 +712,49 @@ def test_a_number_that_is_absorbed_may_be_scaled_before(factor, verdict):
 def test_a_number_that_is_not_absorbed_everywhere_explains_nothing(x, rule):
     function = pulled(lambda x: x * x, rule)
     assert harness.check_gradient(function, (torch.tensor(x),)).verdict is Verdict.WRONG
+
+
+ALPHA = 1.6732632423543772
+
+
+def centred(x, scale):
+    return scale * (x - x.mean())
+
+
+@pytest.mark.parametrize("x", [np.ones(7), np.arange(7.0)], ids=["ones", "numbers"])
+@pytest.mark.parametrize(("dtype", "seventh"), [("float32", np.float32(1 / 7)), ("float64", 0.142857143)])
+@pytest.mark.parametrize("twice", [False, True])
+def test_written_digits_explain_what_cancels_and_do_beside_what_is_zero(x, dtype, seventh, twice):
+    """The derivative of the scale is 0 here. That says nothing of x, and a sum of digits comes to no 0."""
+
+    def rule(factor):
+        def pullback(g, x, scale):
+            mean = x.sum() * seventh if twice else x.mean()
+            return scale * (g - g.sum() * seventh) * factor, (g * (x - mean)).sum() * factor
+
+        return pullback
+
+    arrays = x.astype(dtype), np.array(0.7, dtype)
+    right = harness.check_gradient(centred, arrays, vjp=rule(1))
+    assert right.passed, str(right)
+    assert "the last digits of 0.1428571" in str(right)
+    assert harness.check_gradient(centred, arrays, vjp=rule(1.001)).verdict == "wrong"
+
+
+def elu(x):
+    y = x.copy()
+    low = y <= 0
+    y[low] = ALPHA * np.expm1(y[low])
+    return y
+
+
+@pytest.mark.parametrize("x", [[-3.0, 0.0], [-3.0, 1.0], [-3.0, 0.0, 0.0, -1.0]], ids=str)
+@pytest.mark.parametrize(("alpha", "passes"), [(ALPHA, True), (1.6732, False), (0.0, False)])
+def test_written_digits_explain_where_a_mask_is_at_its_edge(x, alpha, passes):
+    found = harness.check_gradient(
+        elu,
+        (np.array(x, "float32"),),
+        vjp=lambda g, x: g * np.where(x > 0, np.float32(1), elu(x) + np.float32(alpha)),
+    )
+    assert found.passed == passes, str(found)
+    assert found.verdict == (("convention" if 0 in x else "accurate") if passes else "wrong")
