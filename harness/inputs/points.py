@@ -209,11 +209,14 @@ def other(target: Target, which: Iterable[int | Fixed], number: float, symmetric
 
     What is symmetric, as the weights of a graph are, may be asked to stay so.
     """
-    chosen = set(which)
-    fixed = tuple(Fixed.of(f.place, _as(f.leaf, number)) if f in chosen else f for f in target.flat.fixed)
+    chosen = list(which)
+    places = {k.place for k in chosen if isinstance(k, Fixed)}  # leaves may be anything: no hash, no equality
     arrays = {k: _in_part(target, k, number, symmetric) for k in chosen if isinstance(k, int)}
-    if fixed == target.flat.fixed:
+    if not places:
         return _changed(target, arrays)
+    fixed = tuple(
+        Fixed.of(f.place, _as(f.leaf, number)) if f.place in places else f for f in target.flat.fixed
+    )
     flat, results = replace(target.flat, fixed=fixed), replace(target.results, as_given=())
     return replace(_changed(target, arrays), flat=flat, results=results)
 

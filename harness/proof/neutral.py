@@ -9,7 +9,8 @@ So one fault accuses nobody:
   gradient be right: that of labels of 0 and 1, or of 1 and -1, is at one of these. Several zeros may be a
   mean, a first state, or labels: half are 1, then 2, then -1, and then what else they may be
   (`zero_arguments`). Square ones may have to stay what they are. Zeros beside ones may be what these leave:
-  they are exchanged. A divisor or a weight says nothing at 0, nor a variance at -1, nor a mean where its
+  they are exchanged, and that counts where it tells one from the other: of w (x - m)^2 nothing is left of m
+  where w is 0. A divisor or a weight says nothing at 0, nor a variance at -1, nor a mean where its
   weights add up to 0: where only one of the three says something, another number must be faulty as well.
 - A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
@@ -99,6 +100,10 @@ class _AskAt:
         """The answer where half of them are 0 in place of 1, and as many of the others 1 in place of 0."""
         return self.ask(other(other(self.target, self.which, 1 - given), self.others, given))
 
+    def apart(self, given: int) -> Answer:
+        """The answer where only the others are what they are when exchanged."""
+        return self.ask(other(self.target, self.others, given))
+
     def opposed(self, number: float) -> Answer:
         return self.ask(opposite(other(self.target, self.which, number)))
 
@@ -180,7 +185,7 @@ def _of_array(given: int, here: Answer, target: Target, which: Sequence[Argument
     arrays = [target.arrays[k] for k in which if isinstance(k, int)]
     kinds: set[str] = {array.dtype.kind for array in arrays}
     shown = _with_half_changed(given, here, kinds, at)
-    if shown and at.others and is_right(there := at.exchanged(given)) and not is_as(here, there):
+    if shown and at.others and is_right(there := at.exchanged(given)) and _are_told(at.apart(given), there):
         return []
     if shown and any(map(is_hermitian, arrays)):
         return shown if _with_half_changed(given, here, kinds, replace(at, symmetric=True)) else []
@@ -197,7 +202,8 @@ def _with_half_changed(given: int, here: Answer, kinds: set[str], at: _AskAt) ->
         elif is_right(there) and not is_as(here, there):
             return []
         says_nothing |= is_silent(there)
-    if shown and given == 0 and are_meant(here, at, at.made):
+    arrays = [k for k in at.which if isinstance(k, int)]
+    if shown and given == 0 and are_meant(here, arrays, at, at.made):
         return []
     if says_nothing and len(shown) == 1 and not compared(at(3 if kinds & {"i", "u"} else 0.5)):
         return []
@@ -249,6 +255,11 @@ def _differ(one: Answer, another: Answer) -> bool:
         return False
     pairs = zip(one.sight.posed.true.enclosures, another.sight.posed.true.enclosures, strict=True)
     return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
+
+
+def _are_told(one: Answer, another: Answer) -> bool:
+    """Whether the derivatives are not known to be the same."""
+    return one.sight is None or another.sight is None or _differ(one, another)
 
 
 def _of_integer(here: Answer, at: _AskAt) -> list[Part]:

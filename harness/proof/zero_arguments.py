@@ -1,44 +1,76 @@
 """What zeros of an argument may be: a gradient need only be right at what they may become.
 
-They may be added to scores, of which -1e9 leaves some out. Each row may have a 1, as that of a label has, or
+They may be added to scores, of which -1e9 leaves some out; code that counts on that asks which these are
+(`mask == 0`), and what merely saturates there does not. Each row may have a 1, as that of a label has, or
 none where there is no label. They may be charges, which add up to 0. And they may be one of two numbers, of
 which code names the other: 255 in the mask of a picture, 1/(1 - p) in what dropout left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from harness.proof.faults import is_as, is_right
 from harness.proof.question import Answer
 from harness.subject.derivative import Array
+from oracles.exact.program.errors import ExactError
+from oracles.exact.program.jumping import COPYING
+from oracles.exact.program.program import PRIMITIVES
+from oracles.exact.program.recording import Recording
 
 MASKED_SCORE = -1e9  # what is added to scores that are not to count
 ASKED = (0.0, 1.0, 2.0, -1.0)  # numbers at which zeros are asked anyway
 MOST = 8  # numbers of code
+SAME = COPYING.union(PRIMITIVES[name] for name in ("neg", "convert", "detach", "no_grad"))
 
 
 At = Callable[[float], Answer]
 Made = Callable[[Callable[[Array], Array]], Answer]
 
 
-def are_meant(here: Answer, at: At, made: Made) -> bool:
+def are_meant(here: Answer, which: Sequence[int], at: At, made: Made) -> bool:
     """Whether the gradient is right at something that they may be, where it is not just what it is here.
 
     Args:
         here: The answer at the zeros.
+        which: Which arrays they are.
         at: Asks where half of them are a number.
         made: Asks where they are what is made of them.
     """
-    return any(is_right(there) and not is_as(here, there) for there in _others(here, at, made))
+    return any(is_right(there) and not is_as(here, there) for there in _others(here, which, at, made))
 
 
-def _others(here: Answer, at: At, made: Made) -> Iterator[Answer]:
-    yield at(MASKED_SCORE)
+def _others(here: Answer, which: Sequence[int], at: At, made: Made) -> Iterator[Answer]:
+    if _asks_which(here, which):
+        yield at(MASKED_SCORE)
     yield from map(made, (one_in_each_row, balanced))
     yield from map(at, _named(here))
+
+
+def _asks_which(here: Answer, which: Sequence[int]) -> bool:
+    """Whether the gradient's code compares one of these arrays, or may."""
+    if here.sight is None or here.sight.examined.recording is None or here.sight.examined.opaque:
+        return True
+    examined = here.sight.examined
+    try:
+        recordings = [examined.recording, *([examined.after_forward()] if examined.after_forward else [])]
+    except ExactError:
+        return True
+    return any(_compares(recording, k) for recording in recordings if recording for k in which)
+
+
+def _compares(recording: Recording, k: int) -> bool:
+    """Whether a gradient's program makes anything but floats of an array."""
+    own = {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
+    for equation in recording.program.equations:
+        if not own.isdisjoint(equation.operands):
+            if not equation.output.is_float:
+                return True
+            if equation.primitive in SAME:
+                own.add(equation.output)
+    return False
 
 
 def one_in_each_row(zeros: Array) -> Array:

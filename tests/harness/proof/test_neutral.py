@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 
 from gradproof import check_gradient
@@ -584,3 +585,117 @@ def test_a_mask_of_as_many_rows_as_columns_is_no_graph(size, dtype):
         argnums=0,
     )
     assert found.verdict == "accurate"
+
+
+def gated(x, h, w):
+    """A step of a recurrent network with an update gate, from the state h."""
+    z = 1 / (1 + np.exp(-(x @ w)))
+    return z * h + (1 - z) * np.tanh(x)
+
+
+def gated_grad(g, x, h, w, state=1.0):
+    z, n = 1 / (1 + np.exp(-(x @ w))), np.tanh(x)
+    return (g * (state * h - n) * z * (1 - z)) @ w.T + g * (1 - z) * (1 - n * n)
+
+
+def normalised(x, scale, shift):
+    return (scale * (x - x.mean()) / x.std() + shift) ** 2
+
+
+def normalised_grad(g, x, scale, shift, kept=1.0):
+    y = (x - x.mean()) / x.std()
+    d = 2 * g * (scale * y + kept * shift) * scale
+    return (d - d.mean() - y * (d * y).mean()) / x.std()
+
+
+POINT, ZEROS, ONES = np.array([0.3, -1.1, 0.7, 1.9]), np.zeros(4), np.ones(4)
+W4 = np.random.default_rng(3).normal(size=(4, 4))
+# The function, what it is given, its gradient, and one that is right at the zeros alone.
+HIDDEN_BY_ZEROS = {
+    "saturates": (
+        lambda x, m: np.tanh(x + m * x * x), (POINT, ZEROS),
+        lambda g, x, m: g * (1 + 2 * m * x) / np.cosh(x + m * x * x) ** 2,
+        lambda g, x, m: g / np.cosh(x + m * x * x) ** 2,
+    ),
+    "bell": (
+        lambda x, c: np.exp(-((x - c) ** 2)), (POINT, ZEROS),
+        lambda g, x, c: -2 * g * (x - c) * np.exp(-((x - c) ** 2)),
+        lambda g, x, c: -2 * g * x * np.exp(-((x - c) ** 2)),
+    ),
+    "state": (
+        gated, (POINT, ZEROS, W4), gated_grad, lambda g, x, h, w: gated_grad(g, x, h, w, state=0.0)
+    ),
+    "weighted": (
+        lambda x, m, w: w * (x - m) ** 2, (POINT, ZEROS, ONES),
+        lambda g, x, m, w: 2 * g * w * (x - m), lambda g, x, m, w: 2 * g * w * x,
+    ),
+    "shifted": (
+        normalised, (POINT, ONES, ZEROS), normalised_grad,
+        lambda g, *args: normalised_grad(g, *args, kept=0.0),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN_BY_ZEROS)
+def test_that_nothing_is_left_elsewhere_excuses_nobody(name):
+    """At -1e9 a tanh is flat, and where a weight is 0 so is all: what is right there says nothing."""
+    function, arguments, right, wrong = HIDDEN_BY_ZEROS[name]
+    assert check_gradient(function, arguments, argnums=0, vjp=right).passed
+    found = check_gradient(function, arguments, argnums=0, vjp=wrong)
+    assert found.verdict == "wrong", str(found)
+
+
+def masked_softmax(x, m):
+    e = np.exp(x + m - (x + m).max())
+    return e / e.sum()
+
+
+def masked_grad(g, x, m):
+    s = np.exp(x) * (m == 0)
+    s /= s.sum()
+    return s * (g - (s * g).sum())
+
+
+BY_MASKS = {
+    "scores": (masked_softmax, (POINT, ZEROS), masked_grad),
+    "which": (lambda x, m, n: x * m + x * x * n, (POINT, ONES, ZEROS),
+              lambda g, x, m, n: g * np.where(m > 0, 1, 2 * x)),
+    "what is left": (lambda x, m, n: x * m + x * x * n, (POINT, ONES, ZEROS),
+                     lambda g, x, m, n: g * (1 - n + n * 2 * x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_MASKS)
+def test_zeros_that_are_a_mask_accuse_nobody(name):
+    function, arguments, gradient = BY_MASKS[name]
+    found = check_gradient(function, arguments, argnums=0, vjp=gradient)
+    assert found.verdict == "accurate", str(found)
+
+
+LEAVES = {
+    "slice": slice(0, 2), "set": {0, 1}, "bytes": bytearray(b"ab"), "infinite": np.array([0.0, -np.inf]),
+    "missing": np.array([np.nan, 1.0]), "sparse": scipy.sparse.eye(2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAVES)
+@pytest.mark.parametrize("scale", [1.0, 2.0, 0.5])
+def test_what_has_no_hash_may_stand_beside_a_number_that_moves(name, scale):
+    def function(x, leaf, scale):
+        return x[leaf if type(leaf) is slice else slice(None)] * scale
+
+    def gradient(factor):
+        def pullback(g, x, leaf, scale):
+            onto = np.zeros(4)
+            onto[leaf if type(leaf) is slice else slice(None)] = g * factor(scale)
+            return onto
+
+        return pullback
+
+    arguments = POINT, LEAVES[name], scale
+    right, wrong = (
+        check_gradient(function, arguments, argnums=0, vjp=gradient(factor))
+        for factor in (lambda s: s, lambda s: 1 if scale == 1 else s + 1)
+    )
+    assert right.verdict == "accurate", str(right)
+    assert wrong.verdict == "wrong", str(wrong)
