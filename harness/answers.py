@@ -18,6 +18,7 @@ from harness.proof.neutral import Ask, faults_elsewhere, faults_together
 from harness.proof.observe import Loaded
 from harness.proof.pulls import caught, run_both
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
+from harness.proof.repeated import told_beside_once
 from harness.proof.transposed import told_beside_symmetric
 from harness.result import Result
 from harness.subject.derivative import ShapeError
@@ -66,8 +67,8 @@ def answers(
     here = found[0]
     if here.hidden and Probe.BESIDE in wanted:
         of_one = tuple(f"the derivative of {name} is 0 in every element" for name in here.hidden)
-        told = tuple(note for note in here.notes if not note.startswith(of_one))
-        found = [replace(here, notes=told), shown_away(question, tested, target, here)]
+        others = tuple(note for note in here.notes if not note.startswith(of_one))
+        found = [replace(here, notes=others), shown_away(question, tested, target, here)]
     if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
         ask = _asking(question, tested, target, again, _patience_s(here))
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
@@ -78,8 +79,11 @@ def answers(
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
         else:
-            beside_symmetric = told_beside_symmetric(here, target, question.seed, ask)
-            found[0] = replace(found[0], notes=(*found[0].notes, *beside_symmetric))
+            told = [
+                *told_beside_symmetric(here, target, question.seed, ask),
+                *told_beside_once(here, target, ask),
+            ]
+            found[0] = replace(found[0], notes=(*found[0].notes, *told))
     found += [answer_beside(question, tested, arrays, name) for name, arrays in beside]
     whole = _together(found, target, result)
     if timer is not None and found[0].load is not None:
@@ -179,14 +183,21 @@ def without_numbers(reason: Unsupported | Undecided, name: str, advise: bool = F
 
 
 def shown_away(question: Question, tested: UnderTest, target: Target, here: Answer) -> Answer:
-    """What is faulty, further and further away, until no derivative that was 0 still is."""
+    """What is faulty, further and further away, until no derivative that was 0 still is.
+
+    Where few of its elements are others, as where one unit of a layer is awake, what lies between several
+    does not show. So wrong formulas are looked for until half of them are; digits may be lost so far away.
+    """
     still, faulty, judged = list(here.hidden), list[Part](), False
     for arrays in away(target, question.seed):
         found = _if_it_ends(question, tested, arrays, _patience_s(here))
-        faulty = faulty or faults(found)
+        shown = faults(found)
+        if judged and not still:
+            shown = [part for part in shown if part.verdict is Verdict.WRONG]
+        faulty = faulty or shown
         if any(part.judgement for part in found.parts if not part.of_value):
             judged, still = True, [name for name in still if name in found.zero]
-        if judged and not still:
+        if judged and not still and _are_awake(found, here.hidden):
             break
     where = "beside this point nothing was compared"
     if judged:
@@ -197,6 +208,15 @@ def shown_away(question: Question, tested: UnderTest, target: Target, here: Answ
     note = f"the derivative{of} is 0 in every element, where a wrong factor does not show; {where}"
     alone = [HERE_ALONE] if faulty and not any(map(is_faulty, here.parts)) else []
     return Answer(tuple(faulty), notes=(note, *alone))
+
+
+def _are_awake(found: Answer, names: Sequence[str]) -> bool:
+    """Whether these derivatives are known, and not 0 in at least half of their elements."""
+    if found.sight is None:
+        return False
+    true = found.sight.posed.true
+    parts = [e.mid for name, e in zip(true.names, true.enclosures, strict=True) if name in names]
+    return all(2 * np.count_nonzero(own) >= own.size for own in parts)
 
 
 @dataclass

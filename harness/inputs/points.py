@@ -230,6 +230,17 @@ def made(target: Target, which: Iterable[int], make: Callable[[Array], Array]) -
     )
 
 
+def repeating(target: Target, which: Iterable[int]) -> Target:
+    """The target where the last number of some arrays is their first."""
+
+    def repeated(array: Array) -> Array:
+        flat = array.ravel().copy()
+        flat[-1] = flat[0]
+        return flat.reshape(array.shape)
+
+    return _changed(target, {k: repeated(target.arrays[k]) for k in which})
+
+
 def opposite(target: Target) -> Target:
     """The target at the opposite of what is differentiated."""
     return _changed(target, {k: -target.arrays[k] for k in target.active})

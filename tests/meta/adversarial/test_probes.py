@@ -650,6 +650,33 @@ def test_a_derivative_that_is_still_zero_is_looked_for_further_away(factor, prob
     assert found_by(found) == probes, str(found)
 
 
+@pytest.mark.parametrize(("kept", "probes"), [(1, set()), (0, {"beside"})])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_where_one_unit_alone_is_awake_a_term_between_two_is_looked_for_further(kept, probes, dtype):
+    """Light through six layers, none of which is dense: what an earlier one takes from a later one."""
+    rng = np.random.default_rng(0)
+    density, colour = -np.abs(rng.normal(size=6)).astype(dtype), rng.normal(size=(6, 3)).astype(dtype)
+
+    def parts(density):
+        opaque = 1 - np.exp(-np.maximum(density, 0))
+        through = np.cumprod(np.concatenate([opaque[:1] * 0 + 1, 1 - opaque[:-1]]))
+        return opaque, through
+
+    def light(density, colour):
+        opaque, through = parts(density)
+        return (opaque * through) @ colour
+
+    def vjp(g, density, colour):
+        opaque, through = parts(density)
+        of_each = colour @ g
+        after = np.cumsum((opaque * through * of_each)[::-1])[::-1] - opaque * through * of_each
+        of_density = through * (1 - opaque) * of_each - kept * after
+        return of_density * (density > 0), np.outer(opaque * through, g)
+
+    found = check_gradient(light, (density, colour), vjp=vjp)
+    assert found_by(found) == probes, str(found)
+
+
 def test_a_derivative_that_is_zero_wherever_one_looks_is_said_to_be():
     def flat(x, w, b):
         return 0 * np.floor(x * w) + b
