@@ -655,7 +655,7 @@ def test_a_derivative_that_is_still_zero_is_looked_for_further_away(factor, prob
 def test_where_one_unit_alone_is_awake_a_term_between_two_is_looked_for_further(kept, probes, dtype):
     """Light through six layers, none of which is dense: what an earlier one takes from a later one."""
     rng = np.random.default_rng(0)
-    density, colour = -np.abs(rng.normal(size=6)).astype(dtype), rng.normal(size=(6, 3)).astype(dtype)
+    density, colour = (-1 - np.abs(rng.normal(size=6))).astype(dtype), rng.normal(size=(6, 3)).astype(dtype)
 
     def parts(density):
         opaque = 1 - np.exp(-np.maximum(density, 0))
