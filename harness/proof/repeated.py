@@ -19,9 +19,7 @@ from harness.subject.target import Target
 from harness.verdicts import Verdict
 
 MOST = 1024  # indices
-ADVICE = (
-    "np.add.at adds up what `d[i] = g` and `d[i] += g` do not; if none ever repeats, nothing is wrong"
-)
+ADVICE = "np.add.at adds up what `d[i] = g` and `d[i] += g` do not; if none ever repeats, nothing is wrong"
 
 
 def told_beside_once(here: Answer, target: Target, ask: Callable[[Target], Answer]) -> list[str]:

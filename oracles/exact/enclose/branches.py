@@ -25,7 +25,7 @@ from flint import arb
 
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
-from oracles.exact.enclose.kinks import distinct, flat, shaped, union
+from oracles.exact.enclose.kinks import FURTHER, distinct, flat, shaped, union
 from oracles.exact.enclose.rays import DISTANCE_BITS, Direction, directions, moved, rays
 from oracles.exact.enclose.unseen import others_differ, together
 from oracles.exact.enclose.witness import Again
@@ -40,7 +40,6 @@ MORE_DRAWS = 6
 TIED = 32  # elements at edges that are looked at together
 KNOWN = 2  # sides that are asked first whether they are a ray's
 NUDGES = (30, 8)  # bits: how much less than a number, or than the least of them, it is moved to be recorded
-FURTHER = 50  # bits by which a slope may change faster than the distance does
 CLOSER = 50  # bits by which a value comes closer at the least, where the distance is 2^300 times smaller
 SPARE = 6  # of a format's digits a nudge leaves so many
 MOST_PARTED = 24  # pairs of comparisons that were alike on all rays

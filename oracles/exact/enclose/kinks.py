@@ -44,6 +44,7 @@ MORE = 3  # times: where digits cancel, slopes close by are told with twice and 
 ULPS = 2  # that a number in the code may be off its formula
 LOOKS = 64  # directions beside the random ones, each towards a side that none has shown
 FEW_GROUPS = 32  # of kinks, of each of which it is asked whether it has a part in an element
+FURTHER = 50  # bits by which a slope may change faster than the distance does
 FULL = 2.0**-20  # of a hull, that is as good as none
 UNSEEN = (
     "the slopes around this point agree in all directions that were looked in, and none of them shows a side "
@@ -96,6 +97,7 @@ class _Around:
         self._bits, self._close = bits, 2 * DISTANCE_BITS + bits
         self._rays: list[_Ray] = []
         self._endless: list[int] = []  # elements whose hull has no end, as that of a root of what may be 0
+        self._sizes: dict[int, arb] = {}  # of the other hulls, how large their numbers are
 
     def narrowed(self, hulls: Sequence[Array]) -> list[Array]:
         """The hulls, narrowed to what these say."""
@@ -104,6 +106,7 @@ class _Around:
         if not open_:
             return list(hulls)
         self._endless = [k for k in open_ if not whole[k].is_finite()]
+        self._sizes = {k: whole[k].abs_upper() for k in open_ if whole[k].is_finite()}
         random = directions(self._inputs, self._active)
         self._look(next(random))
         with precision(2 * bits):
@@ -173,12 +176,19 @@ class _Around:
                 others = evaluate(self._program, close, self._close, self._work, OneSide(takes))
                 with precision(self._close):  # one that is no hull, if they agree
                     slopes = list(map(arb.union, slopes, flat(others)))
-            if self._endless:
+            if self._endless or self._vanishing(slopes):
                 slopes = self._limits_of(slopes, direction)
             self._rays.append(_Ray(direction, slopes, side.operands))
 
+    def _vanishing(self, slopes: list[arb]) -> list[int]:
+        """Those that are as small as the distance."""
+        with precision(2 * self._bits):
+            tiny = arb(2) ** -(DISTANCE_BITS - FURTHER)
+            return [k for k, size in self._sizes.items() if 0 < abs(slopes[k]) < tiny * size]
+
     def _limits_of(self, slopes: list[arb], direction: Direction) -> list[arb]:
         """Slopes with the limits of those that no hull holds: a slope as small as the distance is 0."""
+        vanishing = self._vanishing(slopes)
         nearer = moved(self._inputs, direction, 2 * DISTANCE_BITS, 2 * self._bits)
         near = flat(evaluate(self._program, nearer, 2 * self._close, self._work, OneSide()))
         with precision(2 * self._bits):
@@ -188,6 +198,9 @@ class _Around:
                     slopes[k] = arb("nan")
                 else:
                     slopes[k] = arb(0) if limit.contains(0) else limit.mid()
+            for k in vanishing:
+                if abs(near[k]) <= abs(slopes[k]) * arb(2) ** -(DISTANCE_BITS // 2):
+                    slopes[k] = arb(0)
         return slopes
 
     def _unchanged(self, hanging: Hanging, whole: Sequence[arb], known: Mapping[int, list[arb]]) -> set[int]:

@@ -134,6 +134,7 @@ def _moved(equation: Equation, places: NDArray[np.int64]) -> NDArray[np.int64] |
         return np.asarray(equation.primitive.evaluate(places, **equation.params))
     if equation.primitive is not reduce_sum_:
         return places
-    axes = equation.params["axes"]
-    least, most = (function(places, axis=axes) for function in (np.min, np.max))
-    return np.asarray(least) if places.size and np.array_equal(least, most) else None
+    if not places.size:
+        return None
+    least, most = (function(places, axis=equation.params["axes"]) for function in (np.min, np.max))
+    return np.asarray(least) if np.array_equal(least, most) else None

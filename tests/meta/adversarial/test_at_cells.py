@@ -150,6 +150,9 @@ def test_an_image_at_its_own_pixels_in_jax():
             lambda i, x: map_coordinates(i, x, order=1).sum(), (image, at[:, 1:3, 1:3])
         )
     verdicts = {part.name: part.verdict for part in found.parts}
+    assert np.array_equal(
+        of_image.mid == 0, ~np.pad(np.ones((2, 2), bool), 1)
+    )  # a slope of 0 is exactly that
     assert (verdicts["i"], verdicts["x"]) == ("accurate", "convention")
     inside = np.zeros((4, 4))
     inside[1:3, 1:3] = 1
