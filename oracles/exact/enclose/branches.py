@@ -26,7 +26,7 @@ from flint import arb
 from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.kinks import FURTHER, distinct, flat, shaped, union
-from oracles.exact.enclose.rays import DISTANCE_BITS, Direction, directions, moved, rays
+from oracles.exact.enclose.rays import DISTANCE_BITS, Direction, directions, moved
 from oracles.exact.enclose.unseen import others_differ, together
 from oracles.exact.enclose.witness import Again
 from oracles.exact.program.balls import OPEN, as_balls, each, exact, precision
@@ -88,6 +88,10 @@ class Sides:
             raise edge
         self._known = [(function, derive(function, wrt))]
         self._asked = [_Asked(function)]
+        self._turning = {
+            one.decided: np.frombuffer(one.where, bool).reshape(one.decided.shape)
+            for one in (function.cells.turning if function.cells else ())
+        }
         self._at_edges = 0
         self._on: list[tuple[Program, Sequence[Array]]] = []  # the derivatives, and where they were taken
         self._draws, self._drawn, self._ways = 0, list[list[Array]](), list[Direction]()
@@ -108,7 +112,7 @@ class Sides:
             self._look([way, {i: -d for i, d in way.items()}])
         along = self._drawn
         found = [self._hull(part) for part in zip(*along, strict=True)]
-        if not (self._alone or all(map(self._holds, found, self._as_here()))):
+        if not (self._alone or any(all(map(self._holds, found, here)) for here in self._as_here())):
             raise self._edge
         structures = self._structures()
         # Of what is asked beyond a branch at one point alone, that point may be the only other answer.
@@ -257,12 +261,13 @@ class Sides:
             self._known = [*self._known[:KNOWN], side]
             yield side
 
-    def _as_here(self) -> list[Array]:
-        """The slopes close by, as the branches give them that are taken here."""
+    def _as_here(self) -> Iterator[list[Array]]:
+        """The slopes close by, as the branches give them that are taken here; an index may jump with them."""
         _, derivative = self._known[0]
-        near, far = (next(rays(self._inputs, self._wrt, k * DISTANCE_BITS, k * self._bits)) for k in (2, 1))
         unguarded = Program(derivative.inputs, derivative.equations, derivative.outputs)
-        return self._limits(unguarded, near, far)
+        for way in self._ways:
+            near, far = (moved(self._inputs, way, k * DISTANCE_BITS, k * self._bits) for k in (2, 1))
+            yield self._limits(unguarded, near, far)
 
     def _holds(self, found: Enclosure, slopes: Array) -> bool:
         """Whether slopes close by lie in the hulls."""
@@ -329,9 +334,12 @@ class Sides:
         with suppress(Undecided):  # what comes after it may be anything
             evaluate(asked.unguarded, around, self._bits, self._work, watch)
         for question in asked.questions:
+            if question not in answers:
+                with suppress(Undecided):
+                    evaluate(asked.of(question), around, self._bits, self._work, watch)
             answer = answers.get(question)
             if answer is None:
-                yield np.ones(question.shape, bool)
+                yield self._turning.get(question, np.ones(question.shape, bool))
             else:
                 yield answer == 0.5 if answer.dtype == OPEN else np.zeros(question.shape, bool)
 
@@ -361,6 +369,11 @@ class _Asked:
         self.places = tuple((o and o.place, shape) for o, shape in zip(origins, shapes, strict=True))
         kept = [e for e in function.equations if e.output not in numbers]
         self.unguarded = Program(function.inputs, kept, ())
+
+    def of(self, question: Var) -> Program:
+        """What computes one of them."""
+        program = self.unguarded
+        return Program(program.inputs, program.equations, (question,)).giving(slice(None))
 
     def first_difference(self, other: _Asked) -> int | None:
         """The first question that another program answers otherwise; None if they part before one."""

@@ -13,18 +13,20 @@ from oracles.exact.enclose.asked import Answer, Question, at_edges, moving_of, q
 from oracles.exact.enclose.edges import is_at_an_edge
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.meeting import told_apart
-from oracles.exact.program.cells import Jump, Jumps
+from oracles.exact.program.cells import Jump, Jumps, Turning
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.jumping import Number, Whose
+from oracles.exact.program.jumping import Number, Places, Whose
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.choices import abs_
 from oracles.exact.program.primitives.edges import edged_
 from oracles.exact.program.program import Array, Program, Var
 
 
-def look_for_jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> None:
-    """Say of a function at which of its numbers an index jumps at this point."""
-    function.write_cells(_jumps(function, values, wrt, work))
+def look_for_jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> bool:
+    """Say of a function at which of its numbers an index jumps at this point, and whether a branch does."""
+    jumps = _jumps(function, values, wrt, work)
+    function.write_cells(jumps)
+    return jumps is not None and bool(jumps.turning)
 
 
 def _jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> Jumps | None:
@@ -40,18 +42,23 @@ def _jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work:
     known = {number.of: number for number in numbers}
     open_ = {answer.question.asked.output for answer in answers if not _is_known(answer, known)}
     asked = [q for q in questions if q.asked.output not in open_]
-    return Jumps(jumps, frozenset(_seen(function, asked, whose)))
+    turning = tuple(Turning(v, _where(whose.places(v))) for v, _ in function.guards if whose.places(v))
+    return Jumps(jumps, frozenset(_seen(function, asked, whose)), turning)
 
 
 def _may_jump(
     number: Var, function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work
 ) -> bool:
     """Whether a number is another one beside this point: then it is at its edge on one side alone."""
-    alone = Program(function.inputs, function.equations, (number,), function.guards).giving(slice(None))
+    alone = Program(function.inputs, function.equations, (number,)).giving(slice(None))
     try:
         return is_at_an_edge(alone, values, wrt, work)
     except Undecided:
         return True
+
+
+def _where(places: Places) -> bytes:
+    return sum(places.values(), np.zeros((), np.int64)).astype(bool).tobytes()
 
 
 def _numbers(answers: Sequence[Answer]) -> list[Number]:

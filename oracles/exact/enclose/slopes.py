@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from oracles.exact.program.primitives.arithmetic import constant
 from oracles.exact.program.primitives.edges import edge_rate
 from oracles.exact.program.program import Array, Program
 
+TURNS = "an index that was decided jumps at this point (of an array that the code holds, say)"
 TOGETHER = 2**17  # elements of what is evaluated together with its derivative: blocks would part them
 
 
@@ -68,7 +70,7 @@ def slopes(
     """
     forward, together = derive is jvp, all(v.size <= TOGETHER for v in (*function.inputs, *function.outputs))
     inputs, work = [*values, *directions], Work(limits.seconds)
-    look_for_jumps(function, values, wrt, work)
+    turns = look_for_jumps(function, values, wrt, work)
     program, results_beside = derive(function, wrt, together), len(function.outputs) if together else 0
 
     def beside(edge: Turned, alone: bool) -> Derived:
@@ -77,6 +79,9 @@ def slopes(
         sides = Sides(function, again, derive, values, directions, wrt, bits, work, edge, alone)
         return Derived(sides.enclosures(), None, sides)
 
+    if turns and again is not None:
+        with suppress(Undecided):
+            return beside(Turned(TURNS), False)
     try:
         isolated = _asks_for_equality(function) and is_isolated(function, values, wrt, bits)
     except Turned as edge:

@@ -45,6 +45,13 @@ class Jump(NamedTuple):
         return Number(value, np.frombuffer(self.at).reshape(self.of.shape), self.closed)
 
 
+class Turning(NamedTuple):
+    """What the code decides, and the booleans of where it jumps."""
+
+    decided: Var
+    where: bytes
+
+
 @dataclass(frozen=True)
 class Jumps:
     """The jumps of a program at a point: what makes its `Cells`.
@@ -52,10 +59,12 @@ class Jumps:
     Attributes:
         each: The numbers that are at one.
         seen: How far comparisons are from their edges, of which both sides are written.
+        turning: What the code decides that jumps with them: a branch, or a place in an array of its own.
     """
 
     each: tuple[Jump, ...]
     seen: frozenset[Var]
+    turning: tuple[Turning, ...]
 
     def __call__(self, builder: Builder) -> Cells:
         """The cells of a derivative that this writes."""

@@ -259,11 +259,11 @@ class Program:
     guards: list[tuple[Var, Array]] = field(default_factory=list)
 
     @property
-    def cells(self) -> Callable[[Builder], Any] | None:
-        """What writes both sides of indices that step into its derivatives (see `cells`); None: nothing."""
+    def cells(self) -> Any:
+        """What writes both sides of indices that jump into its derivatives (`Jumps`); None: nothing."""
         return vars(self).get("written_cells")
 
-    def write_cells(self, cells: Callable[[Builder], Any] | None) -> None:
+    def write_cells(self, cells: Any) -> None:
         """Say so: it depends on the point at which they are evaluated."""
         vars(self)["written_cells"] = cells
 

@@ -295,7 +295,15 @@ def torch_lerp(right):
     return function
 
 
+def numpy_lerp(x, table):
+    """The knots are no argument: where they are read is decided."""
+    i = np.clip(np.searchsorted(KNOTS, x) - 1, 0, 3)
+    share = (x - KNOTS[i]) / (KNOTS[i + 1] - KNOTS[i])
+    return (1 - share) * table[i] + share * table[i + 1]
+
+
 BY_COMPARISONS = {
+    "numpy lerp": numpy_lerp,
     "numpy digitize": by(lambda x: np.digitize(x, KNOTS) - 1),
     "numpy searchsorted": by(lambda x: np.maximum(np.searchsorted(KNOTS, x) - 1, 0)),
     "numpy count": by(lambda x: (x[:, None] >= KNOTS).sum(1) - 1),
@@ -441,3 +449,23 @@ def test_what_is_not_followed_is_not_claimed():
         harness.exact_gradient(
             lambda x, k: k[(x[:, None] > k[:3]).sum(1)] * x, (np.ones(2), KNOTS), cotangent=np.ones(2)
         )
+
+
+@pytest.mark.parametrize("x", [[1.0, 0.5, 2.0], [2.0], [2.0, 2.0], [0.5, 2.5]], ids=str)
+@pytest.mark.parametrize("of", [np.floor, lambda x: np.searchsorted(KNOTS, x) - 1], ids=["floor", "search"])
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.1, False)])
+def test_a_table_that_the_code_holds(x, of, factor, passes):
+    """Neither it nor its knots are arguments: in NumPy each place is decided, and both sides are recorded."""
+
+    def function(x):
+        i = of(x).astype(int)
+        return TABLE[i] + (x - KNOTS[i]) * (TABLE[i + 1] - TABLE[i])
+
+    def pullback(g, x):
+        i = np.floor(x).astype(int)
+        return factor * g * (TABLE[i + 1] - TABLE[i])
+
+    found = harness.check_gradient(function, (np.array(x),), vjp=pullback)
+    assert found.passed == passes, str(found)
+    whole = not np.any(np.array(x) % 1 == 0)
+    assert found.verdict == (("accurate" if whole else "convention") if passes else "wrong")
