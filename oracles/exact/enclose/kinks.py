@@ -27,7 +27,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from oracles.exact.enclose.components import Component, Hanging, OneSide, Operands, Takes, is_known
+from oracles.exact.enclose.components import FEW, Component, Hanging, OneSide, Operands, Takes, is_known
 from oracles.exact.enclose.evaluate import Work, evaluate
 from oracles.exact.enclose.rays import DISTANCE_BITS, PAIRS, Direction, directions, moved, rays
 from oracles.exact.enclose.unseen import Site, has_all, have_all, others_differ, together, towards, unseen
@@ -43,6 +43,7 @@ LOST_SLOPE = "0 times a slope without end, and those around have no limit, or se
 MORE = 3  # times: where digits cancel, slopes close by are told with twice and four times as many bits
 ULPS = 2  # that a number in the code may be off its formula
 LOOKS = 64  # directions beside the random ones, each towards a side that none has shown
+DRAWS = 8  # times, at the most, random directions are looked in until each few kinks are seen from all sides
 FEW_GROUPS = 32  # of kinks, of each of which it is asked whether it has a part in an element
 FURTHER = 50  # bits by which a slope may change faster than the distance does
 FULL = 2.0**-20  # of a hull, that is as good as none
@@ -96,6 +97,7 @@ class _Around:
         self._program, self._inputs, self._active, self._work = program, inputs, active, work
         self._bits, self._close = bits, 2 * DISTANCE_BITS + bits
         self._rays: list[_Ray] = []
+        self._looked_together = False
         self._endless: list[int] = []  # elements whose hull has no end, as that of a root of what may be 0
         self._sizes: dict[int, arb] = {}  # of the other hulls, how large their numbers are
 
@@ -147,9 +149,7 @@ class _Around:
         Raises:
             Unseen: All rays agree on a slope of what an index picks that jumps, and others may be legal.
         """
-        if len(self._rays) == 2 * PAIRS:
-            self._look(*directions(self._inputs, self._active, 1))
-        operands = [ray.operands for ray in self._rays]
+        operands = self._seeing_groups(hanging)
         seen = {k for k in elements if hanging.are_seen(hanging.kinks_of(k), operands)}
         with precision(2 * self._bits):
             slopes = {k: [ray.slopes[k] for ray in self._rays] for k in elements}
@@ -163,6 +163,16 @@ class _Around:
             for k in seen:
                 if _gains(whole[k], known[k]):
                     whole[k] = union(known[k])
+
+    def _seeing_groups(self, hanging: Hanging) -> list[Operands]:
+        """What kinks are made of on rays: on enough of them to see all sides of those of each place."""
+        few = [group for group in hanging.groups if len(group) <= FEW]
+        for draw in range(1, 1 + (DRAWS if len(hanging.groups) <= FEW_GROUPS else 1)):
+            if draw > 1 and all(hanging.are_seen(group, [r.operands for r in self._rays]) for group in few):
+                break
+            if len(self._rays) <= 2 * PAIRS * draw:
+                self._look(*directions(self._inputs, self._active, draw))
+        return [ray.operands for ray in self._rays]
 
     def _look(self, *along: Direction) -> None:
         for direction in along:
@@ -224,7 +234,8 @@ class _Around:
         Raises:
             Unseen: It is not known.
         """
-        if len(self._rays) == 4 * PAIRS:
+        if not self._looked_together:
+            self._looked_together = True
             self._look(*together({i: np.shape(self._inputs[i]) for i in self._active}))
         sites = {
             n: np.flatnonzero(np.isin(own, list(part.kinks))).tolist() for n, own in hanging.kinks.items()

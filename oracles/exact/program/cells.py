@@ -85,9 +85,18 @@ class Cells:
             if jump.of is of:
                 self._whose.begin(jump.number(value))
 
-    def add(self, equation: Equation, value: Var) -> None:
-        """Look at an equation, whose output stands as `value` in the derivative."""
+    def add(self, equation: Equation, value: Var) -> Var:
+        """Look at an equation, whose output stands as `value` in the derivative; gives what stands for it.
+
+        What is taken of whole numbers beside those that jump is the same on either side.
+        """
         self._whose.add(equation, value)
+        each = [self._whose.places(v) for v in equation.operands]
+        if value.is_float or value in self._whose.made or value in self._whose.lost or not any(each):
+            return value
+        either = {number: ABOVE for own in each for number in own}
+        operands = tuple(self.rebuilt(v, either) for v in equation.operands)
+        return self._builder.emit(equation.primitive, operands, value.shape, value.dtype, **equation.params)
 
     def without_edges(self, equation: Equation) -> Equation:
         """An equation of the program; what is beyond an edge is known where both sides are written."""

@@ -154,7 +154,7 @@ def _linearize(
         primal[out] = sides.either(_around, active) if sides else _around(here, active)
         if cells:
             cells.begin(out, primal[out])
-            cells.add(here, primal[out])
+            primal[out] = cells.add(here, primal[out])
         unseen = equation.primitive is PRIMITIVES["no_grad"]
         rule, held = equation.primitive.jvp, unseen or equation.primitive is PRIMITIVES["detach"]
         if forward and unseen:

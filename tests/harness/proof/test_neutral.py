@@ -699,3 +699,29 @@ def test_what_has_no_hash_may_stand_beside_a_number_that_moves(name, scale):
     )
     assert right.verdict == "accurate", str(right)
     assert wrong.verdict == "wrong", str(wrong)
+
+
+STRAIGHT = np.array([2.0, 0.5, 0.3, -1.5, 0.7])
+# Functions of pieces that are straight: at most other targets their slopes are what they are at 0.
+IN_PIECES = {
+    "distance": (
+        lambda x, t: np.abs(x - t).sum(),
+        lambda g, x, t: g * np.sign(x - t), lambda g, x, t: g * np.sign(x),
+    ),
+    "bias": (
+        lambda x, t: np.maximum(x + t, 0),
+        lambda g, x, t: g * (x + t > 0), lambda g, x, t: g * (x > 0),
+    ),
+    "clip": (
+        lambda x, t: np.clip(x, t - 1, t + 1),
+        lambda g, x, t: g * (np.abs(x - t) < 1), lambda g, x, t: g * (np.abs(x) < 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_PIECES)
+def test_where_a_gradient_is_what_it_is_here_nothing_excuses_it(name):
+    function, right, wrong = IN_PIECES[name]
+    assert check_gradient(function, (STRAIGHT, np.zeros(5)), argnums=0, vjp=right).passed
+    found = check_gradient(function, (STRAIGHT, np.zeros(5)), argnums=0, vjp=wrong)
+    assert found.verdict == "wrong", str(found)

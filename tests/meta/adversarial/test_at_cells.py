@@ -469,3 +469,49 @@ def test_a_table_that_the_code_holds(x, of, factor, passes):
     assert found.passed == passes, str(found)
     whole = not np.any(np.array(x) % 1 == 0)
     assert found.verdict == (("accurate" if whole else "convention") if passes else "wrong")
+
+
+def bilinear(image, at):
+    cells = np.floor(at).astype(int)
+    (a, b), (i, j) = (at - cells).T, cells.T
+    upper = (1 - b) * image[i, j] + b * image[i, j + 1]
+    return (1 - a) * upper + a * ((1 - b) * image[i + 1, j] + b * image[i + 1, j + 1])
+
+
+def bilinear_grad(factor):
+    def pullback(g, image, at):
+        cells = np.floor(at).astype(int)
+        (a, b), (i, j) = (at - cells).T, cells.T
+        onto = np.zeros_like(image)
+        for down, right, share in [
+            (0, 0, (1 - a) * (1 - b)), (0, 1, (1 - a) * b), (1, 0, a * (1 - b)), (1, 1, a * b)
+        ]:  # fmt: skip
+            np.add.at(onto, (i + down, j + right), factor * g * share)
+        below = image[i + 1, j] - image[i, j], image[i + 1, j + 1] - image[i, j + 1]
+        beside = image[i, j + 1] - image[i, j], image[i + 1, j + 1] - image[i + 1, j]
+        return onto, np.stack([
+            g * ((1 - b) * below[0] + b * below[1]), g * ((1 - a) * beside[0] + a * beside[1])
+        ], 1)  # fmt: skip
+
+    return pullback
+
+
+POINTS = {
+    "two": [[2.0, 1.0], [1.0, 2.0]],
+    "a row": [[1.0, 1.0], [1.0, 2.0]],
+    "one twice": [[1.0, 1.0], [1.0, 1.0]],
+    "on a line": [[2.0, 1.5]],
+    "some": [[1.5, 1.0], [1.0, 1.2], [2.0, 2.0]],
+    "a grid": [[i, j] for i in (1.0, 2.0) for j in (1.0, 2.0)],
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_all_sides_of_each_point_are_looked_at(name):
+    """Else the hulls of the image's slopes stay, in which any wrong gradient lies."""
+    arguments = IMAGE, np.array(POINTS[name])
+    of_image, _ = harness.exact_gradient(bilinear, arguments, cotangent=np.ones(len(POINTS[name])))
+    assert np.max(of_image.radius) < 1e-30
+    for factor, passes in [(1, True), (0, False), (2, False), (-1, False), (1.01, False)]:
+        found = harness.check_gradient(bilinear, arguments, vjp=bilinear_grad(factor))
+        assert found.passed == passes, str(found)
