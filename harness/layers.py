@@ -83,7 +83,8 @@ def check_layer(
             several a tuple of arrays, for forward(x, h), whose backward returns as many gradients. Of
             integers, which an embedding looks up, no gradient is compared, nor of the input of a loss whose
             backward returns None.
-        t: The target, for a loss layer: forward(x, t), of any shape and dtype; it is not differentiated.
+        t: The target, for a loss layer: forward(x, t), of any shape and dtype; it is not differentiated. One
+            of floats that are all 0, or all 1, is asked at others, too.
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
             position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
         options: Keyword arguments of forward, such as {"train_flg": True}.
@@ -141,7 +142,11 @@ def check_layer(
         argnums = [k for k in range(len(args)) if k >= len(inputs) or own.moves[k]]
         meant = partial(_with_target, spec, len(inputs), t) if spec else None
         told = {"spec": spec, "options": options, "constants": constants or None}
-        return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", (t,), told)
+        own.compares = hides(t) and not asked.search
+        if own.compares:
+            args, meant = (*args, t), partial(_with_last, spec, len(inputs)) if spec else None
+        more = () if own.compares else (t,)
+        return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", more, told)
 
 
 def judged(
@@ -236,6 +241,17 @@ def _inputs(x: Any) -> tuple[Array, ...]:
     """The inputs of forward: the arrays of a tuple, or one."""
     several = isinstance(x, tuple) and len(x) > 1 and all(isinstance(one, np.ndarray) for one in x)
     return tuple(map(np.asarray, x)) if several else (np.asarray(x),)
+
+
+def hides(t: Any) -> bool:
+    """Whether a target may hide something: floats that are all 0, or all 1. Then it is asked at others."""
+    if not isinstance(t, np.ndarray) or t.dtype.name not in FLOATS or not t.size:
+        return False
+    return bool((t == 0).all() or (t == 1).all())
+
+
+def _with_last(spec: Callable[..., Any], count: int, *arrays: Any) -> Any:
+    return spec(*arrays[:count], arrays[-1], *arrays[count:-1])
 
 
 def _with_target(spec: Callable[..., Any], count: int, t: Any, *arrays: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from harness.accepted import Upstream
 from harness.asked import Asked
 from harness.check import asserting
-from harness.layers import judged
+from harness.layers import hides, judged
 from harness.proof.materiality import Resolution
 from harness.result import Result
 from harness.subject import given
@@ -90,14 +90,19 @@ def check_network(
     keywords, array = given.mapping("options", options), np.asarray(x)
     with seeded_chance():
         own = Network(net, array, t, keywords, asked.seed)
-        meant = partial(_of_parameters, given.function("spec", spec), own.names, t) if spec else None
-        args = (array, *own.parameters)
-        told = {"spec": spec, "options": options}
-        return judged(own, net, args, range(1, len(args)), meant, None, asked, "network", (t,), told)
+        own.compares = hides(t) and not asked.search
+        target = () if own.compares else (t,)
+        meant = partial(_of_parameters, given.function("spec", spec), own.names, target) if spec else None
+        args = (array, *own.parameters, *([t] if own.compares else []))
+        told, argnums = {"spec": spec, "options": options}, range(1, 1 + len(own.parameters))
+        return judged(own, net, args, argnums, meant, None, asked, "network", target, told)
 
 
-def _of_parameters(spec: Callable[..., Any], names: Sequence[str], t: Any, x: Any, *parameters: Any) -> Any:
-    return spec(dict(zip(names, parameters, strict=True)), x, t)
+def _of_parameters(
+    spec: Callable[..., Any], names: Sequence[str], target: Sequence[Any], x: Any, *arrays: Any
+) -> Any:
+    count = len(names)
+    return spec(dict(zip(names, arrays[:count], strict=True)), x, *arrays[count:], *target)
 
 
 assert_network = asserting(check_network)

@@ -57,10 +57,11 @@ class Layer:
         refused: Why nothing can be asked of the layer; "" if it can.
         advice: "", for what is said of a network.
         steps: Whether what it keeps of its arrays, once they are written over, is a fault.
+        compares: Whether its last array is the target, which may be another one then.
     """
 
     advice = ""
-    steps = False
+    steps = compares = False
 
     def __init__(
         self,
@@ -165,11 +166,18 @@ class Layer:
 
     def forward(self, *arrays: Any) -> Any:
         """What the layer returns, of its inputs and then its parameters."""
-        return self._forward(arrays)[1]
+        return self._forward(self._compared(arrays))[1]
 
     def backward(self, dout: Any, *arrays: Any) -> tuple[Any, ...]:
         """The gradients of the inputs and the parameters."""
-        return self._pulled(self._forward(arrays)[0], dout)
+        return self._pulled(self._forward(self._compared(arrays))[0], dout)
+
+    def _compared(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs and the parameters; what comes after them is the target from here on."""
+        if not self.compares:
+            return arrays
+        self._copies.target = arrays[-1]
+        return arrays[:-1]
 
     def reused(self, *arrays: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
@@ -177,7 +185,7 @@ class Layer:
         Before it does, another object of its kind runs elsewhere, as in a network with two. Not on that
         object if its forward draws numbers, or remembers others on purpose.
         """
-        count = len(self.moves)
+        count, arrays = len(self.moves), self._compared(arrays)
         inputs, parameters = arrays[:count], arrays[count:]
         if self.steps:
             self._see_what_is_kept(inputs, parameters)
@@ -279,7 +287,8 @@ class Layer:
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""
-        return Call(function, (*self._input_names, *self.names), type(self._copies.layer).__name__)
+        names = (*self._input_names, *self.names, *(["t"] if self.compares else []))
+        return Call(function, names, type(self._copies.layer).__name__)
 
     @property
     def _input_names(self) -> tuple[str, ...]:

@@ -54,9 +54,10 @@ class Network:
         advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
         is_loss, needs_none: True: the gradient is along 1, and takes no cotangent.
         steps: Whether what it keeps of its parameters, once they are written over, is a fault.
+        compares: As of `Layer`.
     """
 
-    is_loss, needs_none, steps = True, True, False
+    is_loss, needs_none, steps, compares = True, True, False, False
 
     def __init__(self, net: Any, x: Any, t: Any, options: dict[str, Any], seed: int) -> None:
         """Run the gradient once, to see what it gives.
@@ -221,7 +222,17 @@ class Network:
 
     def forward(self, x: Any, *parameters: Any) -> Any:
         """What the network's loss is with these parameters."""
+        return self._loss(x, self._compared(parameters))
+
+    def _loss(self, x: Any, parameters: tuple[Any, ...]) -> Any:
         return self._run(self._with(parameters), "loss", x)
+
+    def _compared(self, parameters: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The parameters; what comes after them is the target from here on."""
+        if not self.compares:
+            return parameters
+        self.target = parameters[-1]
+        return parameters[:-1]
 
     @property
     def rule(self) -> Callable[..., Any]:
@@ -231,13 +242,14 @@ class Network:
 
     def backward(self, cotangent: Any, x: Any, *parameters: Any) -> tuple[Any, ...]:
         """The gradients with these parameters; None where there is none."""
-        return self._gradients(self._with(parameters), x)
+        return self._gradients(self._with(self._compared(parameters)), x)
 
     def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Take the gradients of other examples on an object; gives what takes these on it.
 
         Not on that object if its loss remembers others on purpose.
         """
+        parameters = self._compared(parameters)
         if self.steps:
             self._see_what_is_kept(x, parameters)
         if self._remembers(x, parameters):
@@ -275,11 +287,12 @@ class Network:
         if not is_same(list(net.params.values()), list(parameters)):  # gradient has written into them
             return False
         after = self._run(net, "loss", x)
-        return not is_same(after, self.forward(x, *parameters)) and not is_same(after, before)
+        return not is_same(after, self._loss(x, parameters)) and not is_same(after, before)
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""
-        return Call(function, ("x", *map(str, self.names)), type(self.net).__name__)
+        names = ("x", *map(str, self.names), *(["t"] if self.compares else []))
+        return Call(function, names, type(self.net).__name__)
 
     def _with(self, parameters: tuple[Any, ...]) -> Any:
         """A copy of the network with these parameters in the place of its own."""
