@@ -140,13 +140,12 @@ def check_layer(
             )
         args = (*inputs, *own.parameters)
         argnums = [k for k in range(len(args)) if k >= len(inputs) or own.moves[k]]
-        meant = partial(_with_target, spec, len(inputs), t) if spec else None
-        told = {"spec": spec, "options": options, "constants": constants or None}
         own.compares = hides(t) and not asked.search
-        if own.compares:
-            args, meant = (*args, t), partial(_with_last, spec, len(inputs)) if spec else None
-        more = () if own.compares else (t,)
-        return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", more, told)
+        target = () if own.compares else (t,)
+        meant = partial(_with_target, spec, len(inputs), len(own.parameters), target) if spec else None
+        told = {"spec": spec, "options": options, "constants": constants or None}
+        args = (*args, t) if own.compares else args
+        return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", target, told)
 
 
 def judged(
@@ -250,12 +249,13 @@ def hides(t: Any) -> bool:
     return bool((t == 0).all() or (t == 1).all())
 
 
-def _with_last(spec: Callable[..., Any], count: int, *arrays: Any) -> Any:
-    return spec(*arrays[:count], arrays[-1], *arrays[count:-1])
-
-
-def _with_target(spec: Callable[..., Any], count: int, t: Any, *arrays: Any) -> Any:
-    return spec(*arrays) if t is None else spec(*arrays[:count], t, *arrays[count:])
+def _with_target(
+    spec: Callable[..., Any], count: int, parameters: int, target: Sequence[Any], *arrays: Any
+) -> Any:
+    """The specification; the target stands after the arrays, or is `target`, of a loss."""
+    end = count + parameters
+    given = [t for t in (*arrays[end:], *target) if t is not None]
+    return spec(*arrays[:count], *given, *arrays[count:end])
 
 
 assert_layer = asserting(check_layer)

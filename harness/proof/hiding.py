@@ -40,6 +40,7 @@ from harness.subject.tested import Tested
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.code_names import names_in
 from oracles.exact.program.errors import ExactError
+from oracles.exact.program.program import Var
 from oracles.exact.program.reach import cells
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
@@ -75,11 +76,11 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     held = [k for k in asked if any(_has_numbers(array, posed.inputs[k]) for array in named)]
     for k in (
         *held,
-        *_arguments_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held]),
+        *arguments_where(partial(_is_written_in, posed), examined, [k for k in asked if k not in held]),
     ):
         found[k] = f"the gradient has the numbers of {names[k]} from elsewhere"
     packed = [k for k in asked if k not in found and is_packed(posed.inputs[k])]
-    given = _arguments_where(_is_unread, examined, packed)
+    given = arguments_where(_is_unread, examined, packed)
     return found | {k: f"{names[k]} has a 1 in it" for k in packed if k not in given}
 
 
@@ -97,7 +98,7 @@ def unread(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     return [
         f"the gradient does not read {question.names[k]}, with which the derivative moves: it may be right "
         "at this point alone"
-        for k in _arguments_where(_is_unread, examined, moving)
+        for k in arguments_where(_is_unread, examined, moving)
     ]
 
 
@@ -159,7 +160,7 @@ def is_neutral(numbers: Array) -> bool:
     return bool(numbers.size == 1 and is_moving(numbers) and numbers.item() in SPECIAL)
 
 
-def _arguments_where(
+def arguments_where(
     holds: Callable[[Recording, int], bool], examined: Examined, which: Sequence[int]
 ) -> list[int]:
     """Of which arguments that holds in a gradient, and together with its function, which may leave them.
@@ -184,9 +185,14 @@ def _is_written_in(posed: Posed, recording: Recording, k: int) -> bool:
     return any(_has_numbers(c, posed.inputs[k]) for c in constants)
 
 
+def inputs_of(recording: Recording, k: int) -> set[Var]:
+    """What stands in a gradient's program for an argument; the cotangents are before all."""
+    return {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
+
+
 def _is_unread(recording: Recording, k: int) -> bool:
     """Whether nothing that is returned, or that the code branches or chooses by, is made of it."""
-    own = {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
+    own = inputs_of(recording, k)
     for equation in recording.program.equations:
         if not own.isdisjoint(equation.operands):
             own.add(equation.output)

@@ -73,8 +73,8 @@ def within(balls: Enclosure, true: Enclosure, room: float, terms: NDArray[np.flo
         found = np.asarray(reach <= room * np.maximum(size - width, terms) * (1 - 2.0**-50))
     for at in map(tuple, np.argwhere(~(beyond | found))):
         one, other = balls.ball(at), true.ball(at)
-        least = room * abs(other)
-        found[at] = bool(abs(one - other).upper() <= (least if least > terms[at] else arb(room * terms[at])))
+        gap = abs(one - other).upper()
+        found[at] = bool(gap <= room * abs(other)) or bool(gap <= room * terms[at])
     return found
 
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from harness.proof.faults import is_as, is_right
+from harness.proof.hiding import arguments_where, inputs_of
 from harness.proof.question import Answer
 from harness.subject.derivative import Array
-from oracles.exact.program.errors import ExactError
 from oracles.exact.program.jumping import COPYING
 from oracles.exact.program.program import PRIMITIVES
 from oracles.exact.program.recording import Recording
@@ -51,26 +51,21 @@ def _others(here: Answer, which: Sequence[int], at: At, made: Made) -> Iterator[
 
 def _asks_which(here: Answer, which: Sequence[int]) -> bool:
     """Whether the gradient's code compares one of these arrays, or may."""
-    if here.sight is None or here.sight.examined.recording is None or here.sight.examined.opaque:
+    if here.sight is None:
         return True
-    examined = here.sight.examined
-    try:
-        recordings = [examined.recording, *([examined.after_forward()] if examined.after_forward else [])]
-    except ExactError:
-        return True
-    return any(_compares(recording, k) for recording in recordings if recording for k in which)
+    return len(arguments_where(_is_not_compared, here.sight.examined, which)) < len(which)
 
 
-def _compares(recording: Recording, k: int) -> bool:
-    """Whether a gradient's program makes anything but floats of an array."""
-    own = {v for v, of in zip(recording.program.inputs, recording.argument, strict=False) if of == k + 1}
+def _is_not_compared(recording: Recording, k: int) -> bool:
+    """Whether a gradient's program makes nothing but floats of an array."""
+    own = inputs_of(recording, k)
     for equation in recording.program.equations:
         if not own.isdisjoint(equation.operands):
             if not equation.output.is_float:
-                return True
+                return False
             if equation.primitive in SAME:
                 own.add(equation.output)
-    return False
+    return True
 
 
 def one_in_each_row(zeros: Array) -> Array:

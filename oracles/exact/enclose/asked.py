@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from oracles.exact.core.pairs import Pairs, of_balls
-from oracles.exact.enclose.evaluate import evaluate_quickly
-from oracles.exact.program.balls import as_balls
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.evaluate import as_pairs, evaluate_quickly
 from oracles.exact.program.errors import Undecided
 from oracles.exact.program.jumping import COPYING, Number, Places, Whose, asks, is_integer
 from oracles.exact.program.primitives.steps import STEPS, ceil, floor, round_
@@ -90,7 +89,7 @@ def at_edges(
         found = evaluate_quickly(asking, values, BITS)
     except Undecided:
         return []
-    numbers = dict(zip(asked, map(_pairs, found), strict=True))
+    numbers = dict(zip(asked, map(as_pairs, found), strict=True))
     near = [(q, at, edge) for q in questions for at, edge in [_near(q, numbers)] if at.any()]
     if not near:
         return []
@@ -103,10 +102,6 @@ def _question(e: Equation, x: Var) -> Question:
     if order is None:
         return Question(e, x, None, 0.5 if e.primitive is round_ else 0.0, CLOSED.get(e.primitive))
     return Question(e, x, e.operands[1 - k], 0.0, (order.larger == k) == e.primitive.itself)
-
-
-def _pairs(found: Array | Pairs) -> Pairs:
-    return found if isinstance(found, Pairs) else of_balls(as_balls(found))
 
 
 def _near(question: Question, numbers: dict[Var, Pairs]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

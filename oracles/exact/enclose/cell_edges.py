@@ -15,7 +15,7 @@ from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.meeting import told_apart
 from oracles.exact.program.cells import Jump, Jumps, Turning
 from oracles.exact.program.errors import Undecided
-from oracles.exact.program.jumping import Number, Places, Whose
+from oracles.exact.program.jumping import Number, Places, Whose, is_integer
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.choices import abs_
 from oracles.exact.program.primitives.edges import edged_
@@ -30,6 +30,8 @@ def look_for_jumps(function: Program, values: Sequence[Array], wrt: Sequence[int
 
 
 def _jumps(function: Program, values: Sequence[Array], wrt: Sequence[int], work: Work) -> Jumps | None:
+    if not any(e.operands and is_integer(e.output) for e in function.equations):
+        return None  # as of most functions
     moving = moving_of(function, wrt)
     questions = questions_of(function, moving)
     answers = at_edges(function, values, moving, questions) if questions else []

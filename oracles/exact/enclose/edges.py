@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from oracles.exact.core.pairs import Pairs, of_balls
-from oracles.exact.enclose.evaluate import Work, evaluate_quickly
-from oracles.exact.program.balls import as_balls
+from oracles.exact.core.pairs import Pairs
+from oracles.exact.enclose.evaluate import Work, as_pairs, evaluate_quickly
 from oracles.exact.program.primitives.arithmetic import convert_
 from oracles.exact.program.primitives.orders import argmax_, argsort_
 from oracles.exact.program.primitives.taylor import taylor
@@ -31,7 +30,7 @@ def is_at_an_edge(function: Program, values: Sequence[Array], wrt: Sequence[int]
     if not work.pays_plan(asking):
         return False
     found = evaluate_quickly(asking, values, BITS)
-    pairs = iter([one if isinstance(one, Pairs) else of_balls(as_balls(one)) for one in found])
+    pairs = map(as_pairs, found)
     at_edge = [_at_edge(e, pairs) for e in asked]  # each takes its own
     return any(at_edge)
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from oracles.exact.core.pairs import Pairs
+from oracles.exact.core.pairs import Pairs, of_balls
 from oracles.exact.core.plans import planned
 from oracles.exact.core.telling import tell
 from oracles.exact.program.balls import all_finite, as_balls, exact, numbers, precision
@@ -170,6 +170,11 @@ def evaluate_quickly(
         Undecided: As `evaluate`.
     """
     return list(known_quickly(program, inputs) or evaluate(program, inputs, bits, work))
+
+
+def as_pairs(found: Array | Pairs) -> Pairs:
+    """What `evaluate_quickly` gives of one output, as pairs."""
+    return found if isinstance(found, Pairs) else of_balls(as_balls(found))
 
 
 def known_quickly(program: Program, inputs: Sequence[Array]) -> list[Pairs] | None:

@@ -186,8 +186,9 @@ class _Around:
                 others = evaluate(self._program, close, self._close, self._work, OneSide(takes))
                 with precision(self._close):  # one that is no hull, if they agree
                     slopes = list(map(arb.union, slopes, flat(others)))
-            if self._endless or self._vanishing(slopes):
-                slopes = self._limits_of(slopes, direction)
+            vanishing = self._vanishing(slopes)
+            if self._endless or vanishing:
+                slopes = self._limits_of(slopes, vanishing, direction)
             self._rays.append(_Ray(direction, slopes, side.operands))
 
     def _vanishing(self, slopes: list[arb]) -> list[int]:
@@ -196,9 +197,8 @@ class _Around:
             tiny = arb(2) ** -(DISTANCE_BITS - FURTHER)
             return [k for k, size in self._sizes.items() if 0 < abs(slopes[k]) < tiny * size]
 
-    def _limits_of(self, slopes: list[arb], direction: Direction) -> list[arb]:
+    def _limits_of(self, slopes: list[arb], vanishing: Sequence[int], direction: Direction) -> list[arb]:
         """Slopes with the limits of those that no hull holds: a slope as small as the distance is 0."""
-        vanishing = self._vanishing(slopes)
         nearer = moved(self._inputs, direction, 2 * DISTANCE_BITS, 2 * self._bits)
         near = flat(evaluate(self._program, nearer, 2 * self._close, self._work, OneSide()))
         with precision(2 * self._bits):

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness
+from harness.proof.nearness import within
 from harness.verdicts import Verdict
 from oracles.exact.core import library
+from oracles.exact.enclose.enclosure import Enclosure
 from oracles.exact.enclose.literals import BITS, mover, written
 from oracles.exact.program.balls import precision
 from tests.harness.proof.torch_functions import pulled
@@ -758,3 +760,12 @@ def test_written_digits_explain_where_a_mask_is_at_its_edge(x, alpha, passes):
     )
     assert found.passed == passes, str(found)
     assert found.verdict == (("convention" if 0 in x else "accurate") if passes else "wrong")
+
+
+@pytest.mark.parametrize(("gap", "expected"), [(2.0**-6, True), (2.0**-6 * 1.5, False)])
+@pytest.mark.parametrize("terms", [0.0, 0.9])
+def test_smaller_terms_take_no_room(gap, expected, terms):
+    """An element may be as far off as it may be beside itself, however small what it is the sum of."""
+    own, true = (Enclosure(np.array([arb(x)], object), 106) for x in (1 + gap, 1.0))
+    assert within(own, true, 2.0**-6, np.array([terms])).tolist() == [expected]
+    assert within(own, true, 2.0**-6, np.array([2.0])).tolist() == [True]
