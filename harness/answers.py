@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -16,12 +17,14 @@ from harness.proof.answer import answer
 from harness.proof.faults import faults, is_faulty
 from harness.proof.neutral import Ask, faults_elsewhere, faults_together
 from harness.proof.observe import Loaded
+from harness.proof.operands import faults_of_operands
 from harness.proof.pulls import caught, run_both
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.repeated import told_beside_once
 from harness.proof.transposed import told_beside_symmetric
 from harness.result import Result
 from harness.subject.derivative import ShapeError
+from harness.subject.operands import Opened
 from harness.subject.patience import Endless, ending
 from harness.subject.state import current
 from harness.subject.target import Target
@@ -54,6 +57,7 @@ def answers(
     result: Callable[..., Result],
     beside: Iterable[tuple[str, Sequence[Any]]] = (),
     again: Again | None = None,
+    opening: Callable[[], Opened | None] | None = None,
 ) -> Result:
     """The answer at the given point, and at others beside it.
 
@@ -61,6 +65,7 @@ def answers(
         question, tested, target, result: What is asked, of what, and what is made of the answer.
         beside: The others, each with its name.
         again: Asks the same of another target: of one with other numbers, which are no arrays.
+        opening: Makes arguments of what custom functions get besides what is differentiated.
     """
     found, wanted = [_at(question, tested, target.arrays, "given")], question.probes
     question = replace(question, probes=())
@@ -74,6 +79,8 @@ def answers(
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if not shown:
             shown, hiding = faults_together(here, target, question.seed, ask)
+        if not shown and (opened := _opened(opening)):
+            shown, hiding = faults_of_operands(opened, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
@@ -89,6 +96,15 @@ def answers(
     if timer is not None and found[0].load is not None:
         return replace(whole, time_ratio=timer(whole, found[0].load))
     return whole
+
+
+def _opened(opening: Callable[[], Opened | None] | None) -> Opened | None:
+    """What it makes; None where the function raises elsewhere, or is recognised in no other way."""
+    if opening is None:
+        return None
+    with suppress(Exception), current().aside(), without_errors():
+        return opening()
+    return None
 
 
 def _asking(question: Question, tested: UnderTest, target: Target, again: Again | None, most_s: float) -> Ask:

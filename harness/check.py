@@ -14,7 +14,7 @@ from harness.answers import answer_beside, answers, without_numbers
 from harness.asked import Asked
 from harness.asking import question_of
 from harness.directions import asks_in_directions, in_directions
-from harness.inputs.points import points
+from harness.inputs.points import away, opposite, points
 from harness.proof.materiality import Resolution
 from harness.proof.question import Answer, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
@@ -23,6 +23,7 @@ from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
 from harness.subject.names import parameters_of
+from harness.subject.operands import Opened, opened
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import under_test
@@ -202,9 +203,21 @@ def check_gradient(
     question = asked_of(target)
     others = boundary is not False or asked.samples
     beside = list(points(target, boundary, asked.samples, asked.seed)) if others else []
+
+    def opening() -> Opened | None:
+        again = partial(target_of, function, args, argnums=argnums, named=framework)
+        elsewhere = opposite(target).arrays, next(away(target, asked.seed))
+        return opened(target, lambda own, around: again({**keywords, **own}, around=around), elsewhere)
+
     with in_threads(count):
         found = answers(
-            question, tested, target, result, beside, lambda other: (asked_of(other), of_target(other))
+            question,
+            tested,
+            target,
+            result,
+            beside,
+            lambda other: (asked_of(other), of_target(other)),
+            None if backward or spec or surrogate else opening,
         )
         if asks_in_directions(found, target, derivative, backward):
             of_order = partial(under_test, target, backward=backward, compiled=compiled)

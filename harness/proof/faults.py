@@ -31,6 +31,14 @@ def is_as(here: Answer, there: Answer) -> bool:
     return same(here.sight.seen.gradient.arrays, there.sight.seen.gradient.arrays)
 
 
+def differ(one: Answer, another: Answer) -> bool:
+    """Whether the derivatives are known and not the same."""
+    if one.sight is None or another.sight is None:
+        return False
+    pairs = zip(one.sight.posed.true.enclosures, another.sight.posed.true.enclosures, strict=True)
+    return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
+
+
 def is_shorter(one: Answer, another: Answer) -> bool:
     """Whether the function needs fewer operations at one point than at another."""
     counts = [len(p.sight.posed.forward.program.equations) for p in (one, another) if p.sight]

@@ -58,11 +58,7 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     found: dict[int | Fixed, str] = {}
     for k, name in enumerate(names):  # after them come the directions
         numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
-        if (
-            _is_one_number(numbers)
-            if k in active
-            else _may_be_mask_or_state(numbers, posed) or is_neutral(numbers)
-        ):
+        if _is_one_number(numbers) if k in active else held_hides(numbers, posed.inputs):
             found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
             found[k] = f"{name} is all {'imaginary' if numbers.imag.any() else 'real'}"
@@ -137,7 +133,12 @@ def _is_one_number(numbers: Array) -> bool:
     return numbered or (is_neutral(numbers) and numbers.item() != 2)
 
 
-def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:
+def held_hides(numbers: Array, among: Sequence[Array]) -> bool:
+    """Whether an argument `among` others that is not differentiated may hide something."""
+    return _may_be_mask_or_state(numbers, among) or is_neutral(numbers)
+
+
+def _may_be_mask_or_state(numbers: Array, among: Sequence[Array]) -> bool:
     """Whether it is all 0, as a mean or a first state, or may be a mask, or weights, of ones alone.
 
     A mask of booleans may leave out where it is set, as that of padding does. Integers are ones only along
@@ -150,7 +151,7 @@ def _may_be_mask_or_state(numbers: Array, posed: Posed) -> bool:
         return True
     if is_moving(numbers) and not numbers.any():
         return numbers.ndim < 2 or numbers.shape[-1] != numbers.shape[-2]
-    lengths = {1, *(length for a in posed.inputs if is_floating(a) for length in a.shape)}
+    lengths = {1, *(length for a in among if is_floating(a) for length in a.shape)}
     fits = numbers.dtype.kind not in "iu" or lengths.issuperset(numbers.shape)
     return fits and bool((numbers == 1).all())
 

@@ -45,7 +45,7 @@ from harness.inputs.points import (
     twin_of,
 )
 from harness.proof.factor import is_factor
-from harness.proof.faults import compared, is_as, is_clear, is_right, is_shorter, is_silent
+from harness.proof.faults import compared, differ, is_as, is_clear, is_right, is_shorter, is_silent
 from harness.proof.half import TINY, is_zero, of_one_half
 from harness.proof.question import Answer, Part
 from harness.proof.zero_arguments import are_meant
@@ -243,23 +243,15 @@ def _is_label(here: Answer, given: float, at: _AskAt) -> bool:
     others = {label: at(label) for label in labels if label != given}
     right = {label for label, found in others.items() if is_right(found) and not is_as(here, found)}
     if right == {0, -1}:  # a margin that is kept at -1 is not kept at the opposite
-        is_width = not _differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.opposed(-1)))
+        is_width = not differ(others[0], others[-1]) and (not is_zero(others[-1]) or is_zero(at.opposed(-1)))
     else:
         is_width = right == {-1} and is_zero(others[-1]) and is_silent(others[0])
-    return bool(right) and not (is_width and _differ(at(2.0), at(0.5)))
-
-
-def _differ(one: Answer, another: Answer) -> bool:
-    """Whether the derivatives are known and not the same."""
-    if one.sight is None or another.sight is None:
-        return False
-    pairs = zip(one.sight.posed.true.enclosures, another.sight.posed.true.enclosures, strict=True)
-    return any(not np.array_equal(p.mid, q.mid) for p, q in pairs)
+    return bool(right) and not (is_width and differ(at(2.0), at(0.5)))
 
 
 def _are_told(one: Answer, another: Answer) -> bool:
     """Whether the derivatives are not known to be the same."""
-    return one.sight is None or another.sight is None or _differ(one, another)
+    return one.sight is None or another.sight is None or differ(one, another)
 
 
 def _of_integer(here: Answer, at: _AskAt) -> list[Part]:

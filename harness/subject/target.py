@@ -179,6 +179,7 @@ def target_of(
     trained: bool = True,
     exactly: bool = False,
     structure: Function | None = None,
+    around: Callable[[Function], Function] | None = None,
 ) -> Target:
     """A user's function at its arguments.
 
@@ -190,6 +191,7 @@ def target_of(
             too, with the hooks that they and the arguments have.
         exactly: Whether the arrays stay the numbers that they are, even where the framework converts them.
         structure: What runs to see what the function returns, its shapes and dtypes; the function if None.
+        around: Makes another function of it, where a module is one of its parameters too.
 
     Raises:
         ValueError: An argument is not what it must be.
@@ -209,6 +211,7 @@ def target_of(
 
         of_module = unregistered(f)
         f, args = as_trained(f, args, trained and argnums is None, trained)
+    f = around(f) if around else f
     trees = "jax" if "jax" in sys.modules else "numpy"  # JAX knows nodes of other libraries
     name = named or framework_of(f, flatten(trees, [tuple(args), dict(kwargs)])[0])
     own = framework(name)

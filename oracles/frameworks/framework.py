@@ -27,6 +27,7 @@ from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Flat, dtype_of
 from oracles.exact.program.words import package_of
 from oracles.frameworks.calls import Mend, Watched
+from oracles.frameworks.operands import Operands
 
 Array = NDArray[Any]
 Native = Any  # an array of a framework
@@ -271,6 +272,20 @@ class Framework(ABC):
             Exception: What the function raises.
         """
         raise NotImplementedError
+
+    def operands(
+        self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
+    ) -> Operands | None:
+        """What custom functions get besides what is differentiated; None where there is nothing of it.
+
+        Args:
+            function, args: A function of arrays of the host.
+            elsewhere: Other arguments, at which it must be the same.
+
+        Raises:
+            Exception: What the function raises.
+        """
+        return None
 
     def primal(self, function: Function, argnums: Sequence[int], forward: bool) -> Function:
         """`primal(*args)`: the value that the run of a derivative gives, where `gives_primal`."""

@@ -18,10 +18,13 @@ from oracles.exact.from_jaxpr.freedom import freedom_of
 from oracles.exact.from_jaxpr.tracing import OfNumPy, is_floating, trace
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import Flat
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, gradient_by, values_by
 from oracles.frameworks.jax_ending import ends_by
+from oracles.frameworks.jax_operands import operands_of
 from oracles.frameworks.jax_programs import are_same, computes_of, needed
+from oracles.frameworks.operands import Operands
 
 
 class _Jax(Framework):
@@ -106,6 +109,13 @@ class _Jax(Framework):
 
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
         return freedom_of(trace(function, tuple(args), {}).own).keeps
+
+    def operands(
+        self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
+    ) -> Operands | None:
+        with x64_for(any(getattr(a, "dtype", None) == np.float64 for a in args)):
+            floats = [f.leaf for f in function.fixed if type(f.leaf) is float]
+            return operands_of(trace(function, tuple(args), {}).own, floats)
 
     def on_host(self, array: Any) -> Array:
         if isinstance(array, jax.Array) and array.is_deleted():

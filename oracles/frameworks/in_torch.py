@@ -18,11 +18,14 @@ from oracles.exact.from_aten.watch import laid_out
 from oracles.exact.program.errors import Unsupported, first_line
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
+from oracles.exact.program.trees import Flat
 from oracles.frameworks.calls import Mend, Watched
 from oracles.frameworks.framework import Array, Framework, Function, Subject, bfloat16, gradient_by, values_by
+from oracles.frameworks.operands import Operands
 from oracles.frameworks.torch_derivatives import graph, leaf_of, pullback, pushforward
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
 from oracles.frameworks.torch_kept import Overwriting
+from oracles.frameworks.torch_operands import operands_of
 from oracles.frameworks.torch_rules import has_rules
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
@@ -96,6 +99,12 @@ class _Torch(Framework):
 
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
         return has_rules(function, [leaf_of(_as_given(arg)) for arg in args])
+
+    def operands(
+        self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
+    ) -> Operands | None:
+        own, *others = [[leaf_of(_as_given(arg)) for arg in point] for point in (args, *elsewhere)]
+        return operands_of(function, own, others)
 
     def on_host(self, array: Any) -> Array:
         """An array as NumPy's; bfloat16 as that of `ml_dtypes`.

@@ -36,6 +36,7 @@ from tests.sampling import sample
 
 REPORTS = Path(__file__).parents[2] / "reports"
 DEFECTS = (REPORTS / "defects.md").read_text()
+MISSED_BY_OURS = ["GB114"]  # which is said in the tables
 LARGE = {"GB147"}  # 70,000 elements: in `make power` alone
 BY_ID = {fault.id: fault for fault in FAULTS}
 ROWS, MUTATIONS, ALARMS, SEARCHES, SEARCHED_CHANGES, SEARCHED_FUNCTIONS = TABLES = tuple(
@@ -54,9 +55,9 @@ def test_each_of_the_94_reports_is_re_created_or_left_out_with_a_reason():
 @pytest.mark.parametrize("fault", sample([f for f in FAULTS if f.id not in LARGE], 3), ids=lambda f: f.id)
 def test_each_is_found_at_its_trigger_and_called_what_it_is(fault):
     faulty, right = (checkers.result(fault, which, fault.trigger) for which in (False, True))
-    assert faulty.verdict is fault.verdict, str(faulty)
     assert right.passed, str(right)
-    assert faulty.passed == fault.legal
+    assert (faulty.verdict is fault.verdict) == (fault.id not in MISSED_BY_OURS), str(faulty)
+    assert faulty.passed == (fault.legal or fault.id in MISSED_BY_OURS)
 
 
 # -- the other checkers -----------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ def test_ours_finds_all_at_the_trigger_and_nearly_all_without_knowing_it():
     assert ours["asked"] == sum(not f.legal for f in FAULTS)
     missed = ROWS[(ROWS["checker"] == "ours") & ~ROWS["legal"] & (ROWS["trigger"] != "found")]
     # The triangle that is not read: at a matrix that is symmetric it is a convention (docs/limits.md).
-    assert list(missed["id"]) == ["GB114"]
+    assert list(missed["id"]) == MISSED_BY_OURS
     assert ours["trigger"] == ours["asked"] - 1
     assert ours["boundary"] >= 0.85 * ours["asked"]
     assert ours["legal ones accused"] == 0

@@ -133,6 +133,17 @@ class State:
                 self.restart()
                 self.begin_gradients()
 
+    @contextmanager
+    def within(self, context: AbstractContextManager[object]) -> Iterator[None]:
+        """Within this context, which may change what is reached, evaluations start from what it made."""
+        now = dict(vars(self))
+        with context:
+            vars(self).update(vars(State(*self._roots)))
+            try:
+                yield
+            finally:
+                vars(self).update(now)
+
     def aside(self) -> AbstractContextManager[None]:
         """Within, all that is reached may change; after it, it is as it was before."""
         functions, gradients, _ = self._roots

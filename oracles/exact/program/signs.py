@@ -65,10 +65,7 @@ class _Signs:
         minus = self.of(x, depth)
         if minus is None or _are_plus(minus) or not self._is_anothers(x, asks):
             return minus
-        if not isinstance(minus, Var):
-            return None
-        number = select(minus, x.builder.constant(0.0), 1.0)
-        return compare("lt", _signed(number if unless is None else select(unless, 1.0, number)), 0.0)
+        return _undecided_at(minus, unless)
 
     def _is_anothers(self, x: Var, asks: Origin | None) -> bool:
         """Whether another call computed it, and not only moved it."""
@@ -132,8 +129,9 @@ class _Signs:
         q = _not(q) if subtracts and q is not None else q
         for v, own, other in ((a, p, q), (b, q, p)):
             if _are_plus(own):  # XLA makes x of x + 0.0
-                certain = subtracts or _written(v) is None or isinstance(other, np.ndarray)
-                return np.zeros(a.shape, bool) if certain else other
+                is_zero = _written(v) is not None and not _is_positive(v)
+                certain = subtracts or not is_zero or not (other is None or isinstance(other, Var))
+                return np.zeros(a.shape, bool) if certain else _undecided_at(other)
         if p is None or q is None or not self.is_zero(equation.output, depth):
             return None
         return _both("and", a, p, q)
@@ -173,6 +171,14 @@ class _Signs:
         if primitive is mul:
             return any(self.is_zero(v, depth - 1) for v in operands)
         return primitive in (div, reduce_sum_, rough_, *_KEEPS) and self.is_zero(operands[0], depth - 1)
+
+
+def _undecided_at(minus: Sign | None, unless: Var | None = None) -> Sign | None:
+    """That a zero is +0.0; where it may be -0.0 that is undecided."""
+    if not isinstance(minus, Var):
+        return None
+    number = select(minus, minus.builder.constant(0.0), 1.0)
+    return compare("lt", _signed(number if unless is None else select(unless, 1.0, number)), 0.0)
 
 
 def _written(x: Var) -> Array | None:

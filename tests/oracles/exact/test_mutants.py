@@ -23,7 +23,7 @@ FACTOR = 1 + 2.0**-18
 
 # What is differentiated only where it is exactly zero or by another entry's rule has nothing to break;
 # nor has what is unknown: all its multiples are.
-UNKNOWN = {"undetermined", "undetermined_along", "unknown", "no_slope"}
+UNKNOWN = {"undetermined", "undetermined_along", "unknown", "no_slope", "edge_rate"}
 RULES = [
     (name, kind)
     for name, p in PRIMITIVES.items()

@@ -1,0 +1,40 @@
+"""What custom functions get besides what is differentiated: numbers that code gives them, always the same.
+
+A weight of ones that a module holds, a running mean of zeros, a scale of 1.0: to the function that is checked
+they are constants, to the rule arguments, which may be others the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+SPECIAL = (0.0, 0.5, 1.0, 2.0)  # numbers that may hide a mistake
+MOST = 16  # operands
+
+
+class Operands(NamedTuple):
+    """What rules get so, and a way to give them other numbers.
+
+    Attributes:
+        values: By its name, "weight of LayerNorm", each as it is given.
+        around: The function as one that takes them as keywords too.
+        given: A context in which rules get what such a function was called with last, also while its
+            gradient is pulled back.
+    """
+
+    values: Mapping[str, Any]
+    around: Callable[[Callable[..., Any]], Callable[..., Any]]
+    given: Callable[[], AbstractContextManager[object]]
+
+
+def may_hide(numbers: Any) -> bool:
+    """Whether all its numbers are the same, and such that a mistake may not show: it is floating."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "fcV" or not array.size:
+        return False
+    first = complex(array.flat[0])
+    return first in SPECIAL and bool((array == array.flat[0]).all())

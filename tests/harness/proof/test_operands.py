@@ -1,0 +1,209 @@
+"""What custom functions get besides what is differentiated is asked at other numbers, too."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from gradproof import check_gradient
+
+X = torch.linspace(-1.5, 2, 12).reshape(3, 4)
+ONES, XJ = torch.ones(4), jnp.linspace(-1.5, 2, 4)
+
+
+def function(forward, backward, sets_up=False):
+    """A custom function whose backward gets the cotangent and what the forward got."""
+
+    class InOne(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, *args):
+            ctx.given = args
+            return forward(*args)
+
+        @staticmethod
+        def backward(ctx, g):
+            return backward(g, *ctx.given), *[None] * (len(ctx.given) - 1)
+
+    class Apart(InOne):
+        @staticmethod
+        def forward(*args):
+            return forward(*args)
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.given = inputs
+
+    return Apart if sets_up else InOne
+
+
+def scaled(x, w):
+    return x * w
+
+
+def swish(x, b):
+    return x * torch.sigmoid(b * x)
+
+
+def swish_slope(x, b, forgotten):
+    s = torch.sigmoid(b * x)
+    return s + (x if forgotten else b * x) * s * (1 - s)
+
+
+def squares(x, t):
+    return ((x - t) ** 2).sum()
+
+
+WRONG = {
+    "a weight": (scaled, lambda g, x, w: g, ONES),
+    "a float": (swish, lambda g, x, b: g * swish_slope(x, b, True), 1.0),
+    "a target": (squares, lambda g, x, t: 2 * g * x, torch.zeros(3, 4)),
+}
+RIGHT = {
+    "a weight": (scaled, lambda g, x, w: g * w, ONES),
+    "a float": (swish, lambda g, x, b: g * swish_slope(x, b, False), 1.0),
+    "a target": (squares, lambda g, x, t: 2 * g * (x - t), torch.zeros(3, 4)),
+    "a mask": (scaled, lambda g, x, m: g * m, (X > 0).float()),
+    "a factor of the gradient's that is 1": (lambda x, k: x * 1, lambda g, x, k: g * k, 1.0),
+}
+
+
+@pytest.mark.parametrize("sets_up", [False, True])
+@pytest.mark.parametrize("name", WRONG)
+def test_what_a_closure_gives_to_a_custom_function_of_torch(name, sets_up):
+    forward, backward, own = WRONG[name]
+    rule = function(forward, backward, sets_up)
+    apply = rule.apply
+    found = check_gradient(lambda x: apply(x, own), (X,))
+    assert found.verdict == "wrong"
+    assert f"argument 1 of {rule.__name__} is" in str(found)
+    assert check_gradient(lambda x: apply(x, own), (X,), probes=False).passed
+
+
+@pytest.mark.parametrize("sets_up", [False, True])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_right_one_stays_right(name, sets_up):
+    forward, backward, own = RIGHT[name]
+    rule = function(forward, backward, sets_up)
+    before = dict(vars(rule))
+    assert check_gradient(lambda x: rule.apply(x, own), (X,)).verdict == "accurate"
+    assert dict(vars(rule)) == before
+
+
+def test_of_a_weight_and_its_inverse_neither_is_asked():
+    rule = function(lambda x, w, inverse: x * w, lambda g, x, w, inverse: g / inverse)
+    assert check_gradient(lambda x: rule.apply(x, ONES, 1 / ONES), (X,)).verdict == "accurate"
+    forgets = function(lambda x, w, v: x * w * v, lambda g, x, w, v: g * w)
+    assert check_gradient(lambda x: forgets.apply(x, ONES, torch.ones(4)), (X,)).verdict == "wrong"
+
+
+def test_what_is_computed_of_the_argument_is_no_constant():
+    rule = function(scaled, lambda g, x, m: g * (x > 0))
+    assert check_gradient(lambda x: rule.apply(x, (x > 0).float()), (X.abs() + 1,)).verdict == "accurate"
+
+
+@pytest.mark.parametrize("forgotten", [None, "mean", "scale"])
+def test_the_buffers_of_a_module(forgotten):
+    class Normed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, mean, scale, weight):
+            ctx.save_for_backward(x, mean, scale, weight)
+            return (x - mean) * scale * weight
+
+        @staticmethod
+        def backward(ctx, g):
+            x, mean, scale, weight = ctx.saved_tensors
+            of_weight = g * (x if forgotten == "mean" else x - mean) * scale
+            return g * weight * (1 if forgotten == "scale" else scale), None, None, of_weight.sum(0)
+
+    class Norm(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(4))
+            self.register_buffer("mean", torch.zeros(4))
+            self.register_buffer("scale", torch.ones(4))
+
+        def forward(self, x):
+            return Normed.apply(x, self.mean, self.scale, self.weight)
+
+    norm = Norm()
+    found = check_gradient(norm, (X,))
+    assert found.verdict == ("wrong" if forgotten else "accurate")
+    assert norm.mean.eq(0).all()
+    assert norm.scale.eq(1).all()
+    if forgotten:
+        assert f"there {forgotten} of Normed is all {0 if forgotten == 'mean' else 1}" in str(found)
+
+
+def test_a_checkpoint_that_runs_it_again_gets_the_same():
+    right, wrong = (function(*RIGHT["a weight"][:2]), function(*WRONG["a weight"][:2]))
+
+    def through(rule):
+        return lambda x: checkpoint(lambda y: rule.apply(y, ONES).sin(), x, use_reentrant=False)
+
+    assert check_gradient(through(right), (X,)).verdict == "accurate"
+    assert check_gradient(through(wrong), (X,)).verdict == "wrong"
+
+
+def ruled(function, backward):
+    own = jax.custom_vjp(function)
+    own.defvjp(lambda *args: (function(*args), args), lambda given, g: backward(g, *given))
+    return own
+
+
+def test_what_a_closure_gives_to_a_custom_vjp():
+    right = ruled(scaled, lambda g, x, w: (g * w, jnp.sum(g * x) if jnp.ndim(w) == 0 else g * x))
+    wrong = ruled(scaled, lambda g, x, w: (g, jnp.sum(g * x) if jnp.ndim(w) == 0 else g * x))
+    w = jnp.ones(4)
+    ways = {
+        "a closure": lambda rule: lambda x: rule(x, w),
+        "made inside": lambda rule: lambda x: rule(x, jnp.ones(4)),
+        "a float": lambda rule: lambda x: rule(x, 1.0),
+        "compiled": lambda rule: jax.jit(lambda x: jnp.sin(rule(x, w))),
+        "computed again": lambda rule: jax.checkpoint(lambda x: jnp.sin(rule(x, w))),
+    }
+    for name, way in ways.items():
+        assert check_gradient(way(right), (XJ,)).verdict == "accurate", name
+        found = check_gradient(way(wrong), (XJ,))
+        assert found.verdict == "wrong", name
+        assert "there argument 1 of scaled is" in str(found), name
+    tied = ruled(lambda x, w, v: x * w, lambda g, x, w, v: (g / v, g * x, jnp.zeros_like(v)))
+    assert check_gradient(lambda x: tied(x, w, 1 / w), (XJ,)).verdict == "accurate"
+    masked = ruled(scaled, lambda g, x, m: (g * (x > 0), g * x))
+    assert check_gradient(lambda x: masked(x, (x > 0).astype(x.dtype)), (jnp.abs(XJ) + 1,)).passed
+
+
+def test_what_the_closure_of_a_custom_vjp_holds_is_its_own():
+    w = jnp.ones(4)
+
+    def forward(x, s):
+        return x * w * s
+
+    rule = ruled(forward, lambda g, x, s: (g * w * s, g * w * x))
+    assert check_gradient(lambda x: rule(x, jnp.full(4, 3.0)), (XJ,)).verdict == "accurate"
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_what_a_closure_gives_to_a_custom_jvp(mode):
+    def made(forgotten):
+        @jax.custom_jvp
+        def wave(x, w):
+            return jnp.sin(x) * w
+
+        @wave.defjvp
+        def tangent(primals, tangents):
+            (x, w), (dx, dw) = primals, tangents
+            return wave(x, w), jnp.cos(x) * dx * (1 if forgotten else w) + jnp.sin(x) * dw
+
+        return lambda x: wave(x, jnp.ones(4))
+
+    assert check_gradient(made(False), (XJ,), mode=mode).verdict == "accurate"
+    found = check_gradient(made(True), (XJ,), mode=mode)
+    assert found.verdict == "wrong"
+    assert "there w of wave is all 1" in str(found)
+
+
+def test_numpys_function_is_what_it_is():
+    w = np.ones(4)
+    assert check_gradient(lambda x: x * w, (np.arange(4.0),), vjp=lambda g, x: g).verdict == "accurate"
