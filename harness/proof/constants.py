@@ -79,7 +79,8 @@ def _with_others(truth: Truth) -> Iterator[tuple[str, Iterator[Asked]]]:
         moved = ([move(seed) for move in movers] for seed in MOVES)
         why = "the rounding of constants in the code"
         yield why, ((given(program).program, [*truth.inputs, *own]) for own in moved)
-    if numbers := absorbed(program, truth.inputs, BITS):
+    known = absorbed(program, truth.inputs, BITS)
+    if numbers := {number for number, masks in known.items() if all(mask.all() for mask in masks)}:
         yield (
             f"{', '.join(named(numbers))} in the code, {ABSORBED},",
             iter([(without(program, numbers), truth.inputs)]),

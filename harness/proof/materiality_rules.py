@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from flint import arb
 
-from harness.proof.absorbed import ABSORBED, absorbed, named, without
+from harness.proof.absorbed import ABSORBED, Mask, absorbed, named, without
 from harness.proof.comparison import Comparison, evaluated_as_narrowly
 from harness.proof.nearness import (
     NEAR,
@@ -95,21 +95,47 @@ def moved_longer_literals(compared: Comparison) -> None:
         )
 
 
+TOLD = 2.0**-10  # of a difference: so narrow must be what explains it
+
+
 def absorbed_numbers(compared: Comparison) -> None:
     """A written number that changes no bit of what ran is as good as 0: the 1e-10 in `sum + 1e-10`."""
     if not all(map(are_near, compared.own.outputs, compared.true, compared.agrees)):
         return
     own, spec = compared.own, compared.spec
-    both = [absorbed(*side.running, BITS) for side in (own, spec)]
+    both = [_absorbed(side) for side in (own, spec)]
     if not any(both):
         return
+    every = [masks for numbers in both for masks in numbers.values()]
+    same = [np.asarray(np.logical_and.reduce(masks)) for masks in zip(*every, strict=True)]
     programs = [without(s.program, numbers) for s, numbers in zip((own, spec), both, strict=True)]
     with suppress(Undecided):
         es = evaluated_as_narrowly(programs[0], own.inputs, own.outputs)
-        ts = compared.spec_at(programs[1], spec.inputs, compared.differ)
+        if all(mask.all() for mask in same):
+            ts = compared.spec_at(programs[1], spec.inputs, compared.differ)
+        else:  # elsewhere it may have no value, which is no reason to take its limit
+            ts = evaluated_as_narrowly(programs[1], spec.inputs, spec.outputs)
+            each = zip(same, own.outputs, spec.outputs, es, ts, strict=True)
+            same = [
+                mask & (e.radius + s.radius <= TOLD * abs(before.mid - true.mid))
+                for mask, before, true, e, s in each
+            ]
         told = zip(es, ts, compared.true, strict=True)
         found = [known_to_meet(e, s) & (t.wide | are_narrow(e, s, t)) for e, s, t in told]
-        compared.accept(found, f": {_listed(named(both[0] | both[1]))} in the code explains that, {ABSORBED}")
+        found = [f & s for f, s in zip(found, same, strict=True)]
+        compared.accept(
+            found, f": {_listed(named({*both[0], *both[1]}))} in the code explains that, {ABSORBED}"
+        )
+
+
+def _absorbed(side: Side) -> dict[float, list[Mask]]:
+    """The numbers, and in which elements of its outputs: in all where they are in all of what runs."""
+    found = absorbed(*side.running, BITS)
+    if side.ran is None:
+        return found
+    whole = [number for number, masks in found.items() if all(mask.all() for mask in masks)]
+    partly = absorbed(side.program, side.inputs, BITS) if len(whole) < len(found) else {}
+    return partly | {number: [np.ones(e.shape, bool) for e in side.outputs] for number in whole}
 
 
 def written_digits(compared: Comparison) -> None:

@@ -124,6 +124,10 @@ def _kept(question: Question, tested: Tested, posed: Posed, seen: Observed) -> I
     if question.linear:
         for probe, found, along in _of_other_numbers(question, tested, posed, first, pull):
             yield Differing(probe, found, question, tested.or_zeros(), along)
+    asks = Probe.KEPT in question.probes and not tested.reuses  # an object may fill its gradients again
+    kept = pull.kept() if asks and isinstance(pull, OnGraph) else None
+    if kept is not None and not same_bits(ran[0][1], kept):
+        yield Differing(Probe.KEPT, kept, question, tested)
 
 
 def _of_other_numbers(

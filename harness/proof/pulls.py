@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,15 +47,29 @@ Pull: TypeAlias = Callable[[Sequence[Array]], Found]
 
 @dataclass(frozen=True, slots=True)
 class OnGraph:
-    """Pulls back on a graph, as often as that allows."""
+    """Pulls back on a graph, as often as that allows.
+
+    Attributes:
+        own, graph: What runs, and the graph.
+        first: What it returned first, as that was returned.
+    """
 
     own: Subject
     graph: Native
+    first: list[Native] = field(default_factory=list)
 
     def __call__(self, along: Sequence[Array]) -> Found:
         """What comes along these cotangents."""
         loaded = tuple(map(self.own.load, along))
-        return fetched(self.own, lambda: self.own.gradient(self.graph, loaded))
+        raw = caught(lambda: self.own.gradient(self.graph, loaded))
+        if isinstance(raw, Raised):
+            return raw
+        self.first[:] = self.first or [raw]
+        return fetched(self.own, lambda: raw)
+
+    def kept(self) -> Found | None:
+        """What the first result holds now; None where there is none."""
+        return fetched(self.own, lambda: self.first[0]) if self.first else None
 
 
 def repeated(tested: Tested, posed: Posed) -> Found:

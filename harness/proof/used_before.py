@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.inputs.axes import Axes
 from harness.proof.observe import Observed, same
 from harness.proof.pulls import Found, Raised, caught, elsewhere, fetched, same_bits
 from harness.proof.question import Probe, Question
 from harness.proof.truth import Posed
 from harness.subject.derivative import Array
 from harness.subject.state import current
+from harness.subject.target import Target
 from harness.subject.tested import Tested
+from oracles.frameworks.framework import Subject
 
 
 def used_before(
@@ -24,41 +28,87 @@ def used_before(
     (Another value: it remembers on purpose, or draws numbers from what it holds. But where all is as it was
     elsewhere, it takes this point for that.) First the arrays are those of elsewhere with other numbers
     written into them, as an optimizer does: one that is kept is no copy. Then they are others, and those hold
-    what they did: one that is kept is not the last. The first result is still what it was: it may lie where
-    the gradient keeps its next one.
+    what they did: one that is kept is not the last. The first result is still what it was, and so is the
+    last after a run elsewhere: it may lie where the gradient keeps its next one, perhaps from its first run
+    on. At last it has run on a batch twice as long, whose length it may have kept.
     """
-    own, writes = tested.subject(), tested.target.framework.writes
-
-    def ran(arrays: Sequence[Array]) -> tuple[Any, Found]:
-        inputs = tuple(map(own.load, arrays))
-        value = caught(lambda: own.fetch_value(own.value(*inputs)))
-        loaded = tuple(map(own.load, posed.directions))
-        return value, fetched(own, lambda: own.gradient(loaded, *inputs))
+    run = _Runs(tested.subject(), posed.directions)
 
     def has_value(value: Any, wanted: Any) -> bool:
         return not isinstance(value, Raised) and same(value, wanted)
 
-    def is_of(there: tuple[Any, Found], value: Any, found: Found) -> bool:
-        return not isinstance(there[0], Raised) and has_value(value, there[0]) and same_bits(there[1], found)
+    def is_of(there: _Ran, one: _Ran) -> bool:
+        alike = not isinstance(there.value, Raised) and has_value(one.value, there.value)
+        return alike and same_bits(there.found, one.found)
 
     with current().carried() as something:
         if not something:
             return
         arrays = elsewhere(question, posed.inputs)
-        there = ran(arrays)
-        kept = fetched(own, lambda: seen.raw)
+        there = run(arrays)
+        kept = run.fetched(seen.raw)
         runs = []
-        if writes:
-            runs.append(ran(_written_over(arrays, posed.inputs)))
+        if tested.target.framework.writes:
+            runs.append(run(_written_over(arrays, posed.inputs)))
             _written_over(arrays, elsewhere(question, posed.inputs))
-        runs.append(ran(posed.inputs))
-    for value, found in runs:
-        counts = has_value(value, seen.value) or is_of(there, value, found)
-        if counts and not same_bits(seen.gradient.arrays, found):
-            yield Probe.REUSED, found
+        runs.append(run(posed.inputs))
+        run(arrays)
+        kept_last = run.fetched(runs[-1].raw)
+    for one in runs:
+        counts = has_value(one.value, seen.value) or is_of(there, one)
+        if counts and not same_bits(seen.gradient.arrays, one.found):
+            yield Probe.REUSED, one.found
             break
-    if Probe.KEPT in question.probes and not same_bits(seen.gradient.arrays, kept):
-        yield Probe.KEPT, kept
+    else:
+        if (longer := _longer(tested.target)) is not None:
+            with current().carried():
+                run(longer)
+                one = run(posed.inputs)
+            is_result = not isinstance(one.found, Raised) and has_value(one.value, seen.value)
+            if is_result and not same_bits(seen.gradient.arrays, one.found):
+                yield Probe.REUSED, one.found
+    if Probe.KEPT in question.probes:
+        for before, after in ((seen.gradient.arrays, kept), (runs[-1].found, kept_last)):
+            if not same_bits(before, after):
+                yield Probe.KEPT, after
+                break
+
+
+class _Ran(NamedTuple):
+    """A function's value and its gradient, fetched, and as that was returned."""
+
+    value: Any
+    found: Found
+    raw: Any
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs a function and then its gradient along the same cotangents."""
+
+    own: Subject
+    directions: Sequence[Array]
+
+    def __call__(self, arrays: Sequence[Array]) -> _Ran:
+        inputs = tuple(map(self.own.load, arrays))
+        value = caught(lambda: self.own.fetch_value(self.own.value(*inputs)))
+        loaded = tuple(map(self.own.load, self.directions))
+        raw = caught(lambda: self.own.gradient(loaded, *inputs))
+        return _Ran(value, self.fetched(raw), raw)
+
+    def fetched(self, raw: Any) -> Found:
+        """What it holds now."""
+        return raw if isinstance(raw, Raised) else fetched(self.own, lambda: raw)
+
+
+def _longer(target: Target) -> Sequence[Array] | None:
+    """The arguments with a batch twice as long, if the function takes that."""
+    with current().aside():
+        batch = (axes := Axes(target)).batch
+    if not batch:
+        return None
+    k, axis = batch[0]
+    return axes.cut(batch, 2 * target.arrays[k].shape[axis])
 
 
 def _written_over(arrays: Sequence[Array], numbers: Sequence[Array]) -> Sequence[Array]:

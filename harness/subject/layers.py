@@ -19,13 +19,14 @@ from harness.selection import near_matches
 from harness.subject.contents import is_inexact, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
-from harness.subject.moving import OUTSIDE, is_same, never_moving, reads_elsewhere
+from harness.subject.moving import OUTSIDE, copied, is_same, never_moving, reads_elsewhere
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.words import kind_of
 
 WRITES = "backward writes into dout; that is the caller's array"
+REFILLED = "{} returns an array that its next call fills again: copy the first result where both are used"
 
 
 class _Run(NamedTuple):
@@ -182,16 +183,18 @@ class Layer:
     def reused(self, *arrays: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
 
-        Before it does, another object of its kind runs elsewhere, as in a network with two. Not on that
-        object if its forward draws numbers, or remembers others on purpose.
+        First it runs a batch twice as long, if it takes that: it may keep the length. Before it pulls back,
+        another object of its kind runs elsewhere, as in a network with two. Not on that object if its forward
+        draws numbers, or remembers others on purpose.
         """
         count, arrays = len(self.moves), self._compared(arrays)
         inputs, parameters = arrays[:count], arrays[count:]
         if self.steps:
             self._see_what_is_kept(inputs, parameters)
         elsewhere = (*(np.roll(x, 1) for x in inputs), *parameters)
-        layer, before = self._forward(elsewhere)
-        pull(layer, ones(before))
+        layer, before = self._after_longer(elsewhere) or self._forward(elsewhere)
+        given = {"forward": before, "backward": pull(layer, ones(before))}
+        returned = {name: (one, copied(one)) for name, one in given.items()}
         clear(layer)
         after, (fresh, alone) = self._copies.run(layer, inputs), self._forward(arrays)
         if not is_same(after, alone) and not is_same(after, before):
@@ -203,9 +206,32 @@ class Layer:
 
         def pullback(directions: tuple[Any, ...]) -> tuple[Any, ...]:
             (dout, *more) = directions
-            return self._pulled(layer, directions if more else dout[()] if is_number else dout)
+            found = self._pulled(layer, directions if more else dout[()] if is_number else dout)
+            for name, (one, copy) in returned.items():
+                if not is_same(one, copy):
+                    self.notes[REFILLED.format(name)] = None
+            return found
 
         return pullback
+
+    def _after_longer(self, arrays: tuple[Any, ...]) -> tuple[Any, Any] | None:
+        """A layer that has run a batch twice as long, and then this; None if it does not run both."""
+        count, target = len(self.moves), self._copies.target
+        inputs, parameters = arrays[:count], arrays[count:]
+        if any(is_traced(array) or not np.ndim(array) for array in inputs):
+            return None
+        has_rows = isinstance(target, np.ndarray) and target.ndim and len(target) == len(inputs[0])
+        try:
+            self._copies.target = np.concatenate([target, target]) if has_rows else target
+            layer, out = self._forward((*(np.concatenate([x, x]) for x in inputs), *parameters))
+            pull(layer, ones(out))
+            self._copies.target = target
+            clear(layer)
+            return layer, self._copies.run(layer, inputs)
+        except Exception:  # it may be of one length, as it is built
+            return None
+        finally:
+            self._copies.target = target
 
     def _see_what_is_kept(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> None:
         """A fault where it gives something else once an input had other numbers; a note where parameters had.

@@ -124,6 +124,15 @@ def writable(array: Array) -> Any:
     return own
 
 
+def copied(result: Any) -> Any:
+    """A copy of arrays, and of tuples, lists and dictionaries of them."""
+    if isinstance(result, tuple | list):
+        return [copied(one) for one in result]
+    if isinstance(result, dict):
+        return {key: copied(one) for key, one in result.items()}
+    return result.copy() if isinstance(result, np.ndarray) else result
+
+
 def is_same(one: Any, other: Any) -> bool:
     """Whether two results have the same numbers."""
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):

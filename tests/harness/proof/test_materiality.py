@@ -769,3 +769,30 @@ def test_smaller_terms_take_no_room(gap, expected, terms):
     own, true = (Enclosure(np.array([arb(x)], object), 106) for x in (1 + gap, 1.0))
     assert within(own, true, 2.0**-6, np.array([terms])).tolist() == [expected]
     assert within(own, true, 2.0**-6, np.array([2.0])).tolist() == [True]
+
+
+@pytest.mark.parametrize("rows", [[[0, 0, 0], [1, 0, 0]], [[0, 0, 0], [1, 1, 0]]])
+def test_a_number_may_be_absorbed_in_some_rows_alone(rows):
+    """A masked row has nothing that could absorb it; attention with padding on the left has one."""
+    mask, s = torch.tensor(rows, dtype=torch.bool), torch.tensor([[0.3, -0.5, 1.2], [0.7, 0.1, -0.4]])
+
+    def checked(factor, eps=1e-10):
+        class Masked(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, s):
+                most = torch.where(mask, s, -1e9).amax(1, keepdim=True)
+                p = torch.where(mask, torch.exp(s - most), 0.0)
+                y = p / (p.sum(1, keepdim=True) + eps)
+                ctx.save_for_backward(y)
+                return y
+
+            @staticmethod
+            def backward(ctx, g):
+                (y,) = ctx.saved_tensors
+                return y * (g - factor * (g * y).sum(1, keepdim=True))
+
+        return harness.check_gradient(Masked.apply, (s,)).verdict
+
+    assert checked(1.0) is Verdict.ACCURATE
+    assert checked(1.0 + 1e-6) is Verdict.WRONG
+    assert checked(1.0, 1e-6) is Verdict.WRONG  # which no row absorbs
