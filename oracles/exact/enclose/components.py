@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from oracles.exact.enclose.evaluate import Work
 from oracles.exact.enclose.mixtures import Sites
+from oracles.exact.enclose.one_plane import is_one_plane, seen
 from oracles.exact.program.balls import precision
 from oracles.exact.program.formats import UNKNOWN
 from oracles.exact.program.primitives.choices import blend_
@@ -155,6 +156,7 @@ class Hanging:
         self.kinks = {n: np.array([number[key] if key else -1 for key in own]) for n, own in keys.items()}
         self.planes = [key[0] == "plane" for key in found]
         self._equations = {n: rays[0][n][0] for n in keys}
+        self._rays, self._bits = rays, bits
         self._sides = {n: [_sides(*ray[n]) for ray in rays[:2]] for n in keys}
 
     def mixed(self) -> list[arb]:
@@ -180,7 +182,16 @@ class Hanging:
 
     def components(self) -> list[Component]:
         """The elements that are hulls, by the kinks that they share; those of no kink are in none."""
-        return _joined(self.links, self.planes)
+        found = _joined(self.links, self.planes)
+        return [part if part.single else part._replace(single=self._on_one(part.kinks)) for part in found]
+
+    def _on_one(self, kinks: Collection[int]) -> bool:
+        """Whether kinks of several kinds are one hyperplane."""
+        sites = [(n, at) for n, own in self.kinks.items() for at in np.flatnonzero(np.isin(own, list(kinks)))]
+        if len(sites) > MOST:
+            return False
+        with precision(4 * self._bits):
+            return is_one_plane([[seen(*ray[n], int(at)) for n, at in sites] for ray in self._rays])
 
     @cached_property
     def links(self) -> list[frozenset[int]]:

@@ -6,8 +6,8 @@ close by, in several random directions, where no comparison is tied (the limits 
 as in Clarke, Optimization and Nonsmooth Analysis, 1983). For each element and the kinks that it depends on
 (`components`):
 
-- Where all of them are one hyperplane, there are two sides, and random directions see both: their slopes,
-  or the one that they agree on, are all that is legal.
+- Where all of them are one hyperplane (`one_plane`), there are two sides, and random directions see both:
+  their slopes, or the one that they agree on, are all that is legal.
 - Where there are more, a slope that all directions agree on for every element that shares these kinks, and
   as many other directions too, is the one there is: if every mixture of the sides gives it, or directions
   have seen all sides (`unseen`). Else it is not known.

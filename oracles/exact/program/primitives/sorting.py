@@ -27,7 +27,7 @@ from oracles.exact.program.program import Array, Equation, Kink, Primitive, Var
 Row = list[Any]
 
 
-def _blocks(row: Row) -> list[list[int]]:
+def tied_blocks(row: Row) -> list[list[int]]:
     """The places of the elements in order, together where that is not certain; equal ones as they stand."""
     if any(ball.is_nan() for ball in row):
         raise Undecided("cannot order what is not known")
@@ -58,7 +58,7 @@ def _in_order(row: Row) -> Row:
     Where its place is certain it is the ball itself, which is known to equal itself (see `comparison`).
     """
     found = []
-    for block in _blocks(row):
+    for block in tied_blocks(row):
         if len(block) == 1:
             found.append(row[block[0]])
             continue
@@ -87,7 +87,7 @@ def _arranged(x: Array, t: Array, mix: Callable[[Row], Row], axis: int, back: bo
 
 def _uncertain(row: Row) -> tuple[NDArray[np.int64], list[slice]]:
     """An order of balls, and which of them in it may have any."""
-    blocks = _blocks(row)
+    blocks = tied_blocks(row)
     ends = np.cumsum([len(block) for block in blocks]).tolist()
     ties = [slice(end - len(own), end) for own, end in zip(blocks, ends, strict=True) if len(own) > 1]
     return np.array([k for block in blocks for k in block], np.int64), ties
