@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.proof.evidence import OUTSIDE, Allowed
-from harness.proof.judge import AsWritten, Judgement, worst_element
+from harness.proof.judge import NO_DIGIT, AsWritten, Element, Judgement, is_no_digit, worst_element
 from harness.proof.question import Part
 from harness.subject.complex_pairs import ComplexName
 from harness.subject.names import place_of
@@ -241,7 +241,9 @@ class Result:
         j = part.judgement
         lost = ""
         if j is not None and j.true_digits:
-            lost = f", {j.bits_lost:.1f} of {format_of(j.narrowest or part.dtype).digits} bits lost"
+            digits = format_of(j.narrowest or part.dtype).digits
+            lost = f", {j.bits_lost:.1f} of {digits} bits lost"
+            lost = f": {NO_DIGIT}" if is_no_digit(j.computed, j.true_digits) else lost
         return f"{self._title(part)}{lost}{f'; {part.diagnosis}' if part.diagnosis else ''}"
 
     def _of_part(self, part: Part, faults: tuple[str, ...] = (), again: bool = False) -> list[str]:
@@ -252,8 +254,8 @@ class Result:
             elements += [self._element(j, part.name, part.dtype)] if j.true_digits else []
             shown = format_of(part.dtype).shortest
             elements += [
-                f"next {_place(part, e.at)}: computed {shown(e.computed)}, true {e.true_digits} "
-                f"({e.error_ulp:.3g} ulp off, {e.bits_lost:.1f} bits lost)"
+                f"next {_place(part, e.at)}: computed {shown(e.computed)}, true {e.true_digits}"
+                + ("" if is_no_digit(e.computed, e.true_digits) else f" ({_off(e)})")
                 for e in (
                     j.more[:MOST_NEXT] if part.verdict.standing is Standing.FAULTY and not part.excuse else ()
                 )
@@ -330,6 +332,10 @@ def _kind(part: Part) -> tuple[str, tuple[int, ...]]:
     if isinstance(part.name, ComplexName) and part.shape:
         return OF_PARTS[part.dtype], part.shape[:-1]
     return part.dtype, part.shape
+
+
+def _off(e: Element) -> str:
+    return f"{e.error_ulp:.3g} ulp off, {e.bits_lost:.1f} bits lost"
 
 
 def _place(part: Part, at: tuple[int, ...]) -> str:

@@ -47,10 +47,12 @@ def ignoring(apart: Apart) -> str:
     """Which gradients are computed without the cotangent, in words; "" where none is, or it is always 0."""
     truth, program = apart.truth, apart.recording.program
     cotangents = {v for v, k in zip(program.inputs, apart.recording.argument, strict=True) if k == 0}
+    if any(_needed(program, v) & cotangents for v, _ in program.guards):
+        return ""  # a short way for this one, as for 1
     names = [
         truth.names[k]
         for k, (e, agree) in enumerate(zip(apart.found, apart.agrees, strict=True))
-        if not (agree.all() or e.is_zero or _needed(program, k) & cotangents)
+        if not (agree.all() or e.is_zero or _needed(program, program.outputs[k]) & cotangents)
     ]
     if not names:
         return ""
@@ -64,9 +66,9 @@ def ignores(which: str, is_of_a_number: bool) -> str:
     return f"{IGNORES}{which}: multiply by it{advice}"
 
 
-def _needed(program: Program, output: int) -> set[Var]:
-    """All values that an output is computed with."""
-    needed = {program.outputs[output]}
+def _needed(program: Program, value: Var) -> set[Var]:
+    """All that a value is computed with."""
+    needed = {value}
     for equation in reversed(program.equations):
         if equation.output in needed:
             needed.update(equation.operands)

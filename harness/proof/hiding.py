@@ -58,6 +58,8 @@ def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examin
     found: dict[int | Fixed, str] = {}
     for k, name in enumerate(names):  # after them come the directions
         numbers = as_numbers(posed.inputs[k], isinstance(name, ComplexName))
+        if k not in active and posed.true.is_zero and is_one_share(numbers):
+            continue
         if _is_one_number(numbers) if k in active else held_hides(numbers, posed.inputs):
             found[k] = f"{name} is all {float(numbers.flat[0].real):g}"
         elif k in active and np.iscomplexobj(numbers) and numbers.size and is_on_an_axis(numbers):
@@ -154,6 +156,11 @@ def _may_be_mask_or_state(numbers: Array, among: Sequence[Array]) -> bool:
     lengths = {1, *(length for a in among if is_floating(a) for length in a.shape)}
     fits = numbers.dtype.kind not in "iu" or lengths.issuperset(numbers.shape)
     return fits and bool((numbers == 1).all())
+
+
+def is_one_share(numbers: Array) -> bool:
+    """Whether it may be shares along an axis of one, as the labels of a single class: these are 1."""
+    return bool(numbers.ndim > 1 and numbers.shape[-1] == 1 and (numbers == 1).all())
 
 
 def is_neutral(numbers: Array) -> bool:

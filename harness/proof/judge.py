@@ -282,6 +282,10 @@ def _kink(known: Evidence, got: Array, legal: Mask) -> str:
     return f"at a kink, {where} {taken}{more}"
 
 
+NO_DIGIT = "the truth is 0: no digit is right"
+ZEROS = {"0", "-0 to 0"}
+
+
 def worst_element(
     at: str,
     computed: float,
@@ -302,12 +306,10 @@ def worst_element(
         digits = format_of(narrowest or dtype).digits
         lost = f"{bits_lost:.1f} of {digits} bits lost (budget {budget:g}{by})"
     found = f"computed {format_of(dtype).shortest(computed)}, true {true}"
-    return "\n    ".join(
-        filter(
-            None,
-            (
-                f"worst element{' ' + at if at else ''}: {found}",
-                "; ".join(filter(None, (error, allowed, lost))),
-            ),
-        )
-    )
+    told = NO_DIGIT if is_no_digit(computed, true) else "; ".join(filter(None, (error, allowed, lost)))
+    return "\n    ".join(filter(None, (f"worst element{' ' + at if at else ''}: {found}", told)))
+
+
+def is_no_digit(computed: float, true: str) -> bool:
+    """Whether the truth is 0 and this is not: ulps of 0, and digits of it, say nothing."""
+    return true in ZEROS and computed != 0

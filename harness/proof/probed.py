@@ -50,11 +50,7 @@ def probed(one: Differing, sight: Sight, whose: Whose, is_known: bool) -> tuple[
         ignored = "" if IGNORES in found.diagnosis else ignoring([one], posed, seen)
         reasons = "; ".join(filter(None, [ignored, _written(one) or found.diagnosis]))
         why = f"{said}: {reasons}" if reasons else said
-        kept = (
-            None
-            if found.verdict is Verdict.MISCOMPUTED and not found.where
-            else replace(found, diagnosis=why)
-        )
+        kept = replace(found, diagnosis=why) if found.where else None
         return Part(
             where, of, found.verdict, kept, why, like.dtype.name, like.shape, probe=name, blame=fault,
             guilty=one.guilty or found.guilty,
@@ -152,7 +148,8 @@ def _judgements(
 
     along = posed.directions if one.along is None else one.along
     if isinstance(one.found, Raised):
-        return posed.expected[:1], [_amiss(f"the gradient raises {one.found.text}")], None
+        said = f"the gradient raises {one.found.text}"
+        return posed.expected[:1], [Judgement(Verdict.MISCOMPUTED, diagnosis=said)], None
     alike = one.question is question and all(map(np.array_equal, along, posed.directions))
     if alike and not structure(one.found, posed.expected):
         each = judged(posed.true, examined, one.found)
@@ -161,7 +158,8 @@ def _judgements(
     at = posed if alike else _posed_along(one.question, posed, along)
     misfits = structure(one.found, at.expected)
     if misfits:
-        return at.expected[:1], [_amiss("; ".join(map(str, misfits)))], None
+        said = "; ".join(map(str, misfits))
+        return at.expected[:1], [Judgement(Verdict.WRONG, diagnosis=said)], None  # it is no gradient
     at = replace(at, directions=along)
     program = examine_derivative(one.question, one.tested, at)
     run = Loaded.of(one.tested.subject(), posed.inputs, along).gradient
@@ -179,11 +177,6 @@ def _posed_along(question: Question, posed: Posed, along: tuple[Array, ...]) -> 
 
 def _numbers(found: Gradients) -> list[Array]:
     return [g for g in found if g is not None]
-
-
-def _amiss(text: str) -> Judgement:
-    """What is no gradient at all."""
-    return Judgement(Verdict.MISCOMPUTED, diagnosis=text)
 
 
 def _is_far(one: Differing, found: Judgement, dtype: str) -> bool:

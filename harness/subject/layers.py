@@ -192,9 +192,8 @@ class Layer:
         if self.steps:
             self._see_what_is_kept(inputs, parameters)
         elsewhere = (*(np.roll(x, 1) for x in inputs), *parameters)
-        layer, before = self._after_longer(elsewhere) or self._forward(elsewhere)
-        given = {"forward": before, "backward": pull(layer, ones(before))}
-        returned = {name: (one, copied(one)) for name, one in given.items()}
+        layer, before, dx = self._after_longer(elsewhere) or self._gone(*self._forward(elsewhere))
+        returned = {name: (one, copied(one)) for name, one in (("forward", before), ("backward", dx))}
         clear(layer)
         after, (fresh, alone) = self._copies.run(layer, inputs), self._forward(arrays)
         if not is_same(after, alone) and not is_same(after, before):
@@ -214,8 +213,12 @@ class Layer:
 
         return pullback
 
-    def _after_longer(self, arrays: tuple[Any, ...]) -> tuple[Any, Any] | None:
-        """A layer that has run a batch twice as long, and then this; None if it does not run both."""
+    def _gone(self, layer: Any, out: Any) -> tuple[Any, Any, Any]:
+        """A layer that has run, what its forward returned, and what its backward does."""
+        return layer, out, pull(layer, ones(out))
+
+    def _after_longer(self, arrays: tuple[Any, ...]) -> tuple[Any, Any, Any] | None:
+        """The same of one that has run a batch twice as long before; None if it does not run both."""
         count, target = len(self.moves), self._copies.target
         inputs, parameters = arrays[:count], arrays[count:]
         if any(is_traced(array) or not np.ndim(array) for array in inputs):
@@ -227,7 +230,7 @@ class Layer:
             pull(layer, ones(out))
             self._copies.target = target
             clear(layer)
-            return layer, self._copies.run(layer, inputs)
+            return self._gone(layer, self._copies.run(layer, inputs))
         except Exception:  # it may be of one length, as it is built
             return None
         finally:
