@@ -42,7 +42,7 @@ lint: $(READY)  ## formatting, lint, types, and which room imports which
 	$(BIN)/lint-imports --no-cache
 
 docs: $(READY)  ## the documentation, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # quietly it counts no warnings
 
 pictures: $(READY)  ## draw the pictures of README and docs anew
 	$(BIN)/python -m tests.meta.pictures

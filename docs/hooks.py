@@ -17,13 +17,14 @@ from mkdocs.structure.pages import Page
 from harness.commands.explain import WORDS
 
 ROOT = Path(__file__).parents[1]
+TABLES = ("reports/suites.csv",)  # that pages lead to
 TITLES = ("", "How: ", "For example: ", "What to do: ")
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add what `nav` names and docs/ does not have."""
+    """Add what `nav` and pages name and docs/ does not have."""
     files.append(File.generated(config, "words.md", content=words()))
-    for page in _pages(config.nav):
+    for page in (*_pages(config.nav), *TABLES):
         if files.get_file_from_path(page) is None:
             files.append(File.generated(config, page, abs_src_path=str(ROOT / page)))
     return files
