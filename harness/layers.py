@@ -142,9 +142,11 @@ def check_layer(
         argnums = [k for k in range(len(args)) if k >= len(inputs) or own.moves[k]]
         own.compares = hides(t) and not asked.search
         target = () if own.compares else (t,)
-        meant = partial(_with_target, spec, len(inputs), len(own.parameters), target) if spec else None
+        held = [] if asked.search or own.refused else own.hold(_names(constants), hides)
+        counts = len(inputs), len(own.parameters), len(held)
+        meant = partial(_with_target, spec, counts, target) if spec else None
         told = {"spec": spec, "options": options, "constants": constants or None}
-        args = (*args, t) if own.compares else args
+        args = (*args, *held, *([t] if own.compares else []))
         return judged(own, layer, args, argnums, meant, cotangent, asked, "layer", target, told)
 
 
@@ -250,11 +252,15 @@ def hides(t: Any) -> bool:
 
 
 def _with_target(
-    spec: Callable[..., Any], count: int, parameters: int, target: Sequence[Any], *arrays: Any
+    spec: Callable[..., Any], counts: tuple[int, int, int], target: Sequence[Any], *arrays: Any
 ) -> Any:
-    """The specification; the target stands after the arrays, or is `target`, of a loss."""
+    """The specification; the target stands after the arrays, or is `target`, of a loss.
+
+    `counts`: Of inputs, parameters and constants; these are its own.
+    """
+    count, parameters, held = counts
     end = count + parameters
-    given = [t for t in (*arrays[end:], *target) if t is not None]
+    given = [t for t in (*arrays[end + held :], *target) if t is not None]
     return spec(*arrays[:count], *given, *arrays[count:end])
 
 

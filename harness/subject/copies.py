@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.contents import Contents, identity, is_inexact, read
+from harness.subject.contents import Contents, Place, identity, is_inexact, read
 from harness.subject.derivative import Array
 from harness.subject.moving import differs, instead, writable, zeros
 from harness.subject.number_lists import as_number
@@ -41,6 +41,7 @@ class Copies:
         target: What a loss layer compares with, None for other layers.
         options: More arguments for forward, such as train_flg.
         seed: Set before every forward.
+        constants: Other numbers for arrays that are no parameters.
         parameters: Those that were found, in the order of the gradients.
         gradients: The arrays that are nothing but gradients: 0 in each new copy.
         written: The arrays that a run writes into: these take recorded numbers while one is recorded.
@@ -54,6 +55,7 @@ class Copies:
         """Of a layer that has not run yet."""
         self.layer, self.target, self.options, self.seed = layer, target, options, seed
         self.contents = Contents(layer)
+        self.constants: dict[Place, Any] = {}
         self.parameters: list[Parameter] = []
         self.gradients: list[Array] = []
         self.written: list[Array] = []
@@ -82,6 +84,8 @@ class Copies:
         if any(is_traced(array) for array in (*inputs, *parameters)):
             others |= {identity(array): writable for array in self.written}
         others |= {identity(array): zeros for array in self.gradients}
+        for place, value in self.constants.items():
+            others[identity(read(self.layer, place))] = partial(instead, value)
         pairs = list(zip(self.parameters, parameters, strict=False))
         for parameter, value in pairs:
             others[identity(read(self.layer, parameter.place))] = partial(instead, value)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.selection import near_matches
-from harness.subject.contents import is_inexact, parts, read, said
+from harness.subject.contents import Place, identity, is_inexact, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.moving import OUTSIDE, copied, is_same, never_moving, reads_elsewhere
@@ -59,10 +59,12 @@ class Layer:
         advice: "", for what is said of a network.
         steps: Whether what it keeps of its arrays, once they are written over, is a fault.
         compares: Whether its last array is the target, which may be another one then.
+        held: The places of constants that are arrays after the parameters, and may be others then.
     """
 
     advice = ""
     steps = compares = False
+    held: tuple[Place, ...] = ()
 
     def __init__(
         self,
@@ -174,11 +176,24 @@ class Layer:
         return self._pulled(self._forward(self._compared(arrays))[0], dout)
 
     def _compared(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The inputs and the parameters; what comes after them is the target from here on."""
-        if not self.compares:
-            return arrays
-        self._copies.target = arrays[-1]
-        return arrays[:-1]
+        """The inputs and the parameters; after them come the constants from here on, and the target."""
+        count = len(self.moves) + len(self.names)
+        others = list(arrays[count:])
+        if self.compares:
+            self._copies.target = others.pop()
+        self._copies.constants = dict(zip(self.held, others, strict=True))
+        return arrays[:count]
+
+    def hold(self, names: Sequence[str], hides: Callable[[Any], bool]) -> list[Array]:
+        """Make arrays of its own of the constants of these names that hide something; gives their numbers."""
+        written = {identity(array) for array in self._copies.written}
+        arrays = self._copies.contents.arrays
+        self.held = tuple(
+            place for place, array in arrays.items()
+            if any(said(place[:k]) in names for k in range(1, len(place) + 1))
+            and hides(array) and identity(array) not in written
+        )  # fmt: skip
+        return [arrays[place].copy() for place in self.held]
 
     def reused(self, *arrays: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Run forward and backward on the object elsewhere and then forward here; gives what pulls back.
@@ -316,7 +331,7 @@ class Layer:
 
     def call(self, function: Callable[..., Any]) -> Call:
         """One of its functions, with the names of what it is given."""
-        names = (*self._input_names, *self.names, *(["t"] if self.compares else []))
+        names = (*self._input_names, *self.names, *map(said, self.held), *(["t"] if self.compares else []))
         return Call(function, names, type(self._copies.layer).__name__)
 
     @property
