@@ -247,7 +247,8 @@ class Network:
     def reused(self, x: Any, *parameters: Any) -> Callable[[tuple[Any]], tuple[Any, ...]]:
         """Take the gradients of other examples on an object; gives what takes these on it.
 
-        Not on that object if its loss remembers others on purpose.
+        First of twice as many, if it takes them: it may keep their number. Not on that object if its loss
+        remembers others on purpose.
         """
         parameters = self._compared(parameters)
         if self.steps:
@@ -255,9 +256,33 @@ class Network:
         if self._remembers(x, parameters):
             self.notes["loss returns other values when the object has run before"] = None
             return lambda directions: self._gradients(self._with(parameters), x)
-        net = self._with(parameters)
-        self._gradients(net, np.roll(x, 1))
+        net = self._after_more(x, parameters)
+        if net is None:
+            net = self._with(parameters)
+            self._gradients(net, np.roll(x, 1))
         return lambda directions: self._gradients(net, x)
+
+    def _after_more(self, x: Any, parameters: tuple[Any, ...]) -> Any:
+        """A network that has taken those of twice as many examples, and of others; None if it does not."""
+        net, target = self._with(parameters), self.target
+        traced = any(is_traced(array) for array in (x, *parameters))
+        if (
+            traced
+            or not (np.ndim(x) and isinstance(target, np.ndarray) and target.ndim)
+            or len(x) != len(target)
+        ):
+            return None
+        try:
+            self.target = np.concatenate([target, target])
+            self._gradients(net, np.concatenate([x, x]))
+            self.target = target
+            self._gradients(net, np.roll(x, 1))
+            stays = is_same(list(net.params.values()), list(parameters))
+            return net if stays and is_same(self._run(net, "loss", x), self._loss(x, parameters)) else None
+        except Exception:  # it may be of one number, as it is built
+            return None
+        finally:
+            self.target = target
 
     def _see_what_is_kept(self, x: Any, parameters: tuple[Any, ...]) -> None:
         """A note where it gives something else once its parameters were others, and written over."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradproof import check_gradient, check_layer
+from gradproof import check_gradient, check_layer, check_network
 
 T = torch.linspace(-1, 2, 12, dtype=torch.float64).reshape(3, 4)
 X = np.linspace(-1.0, 2.0, 12).reshape(3, 4)
@@ -88,7 +88,26 @@ def of_numpy(stale):
     return check_gradient(function, (X,), vjp=lambda g, x: g * 2 * x / known["n"])
 
 
-@pytest.mark.parametrize("check", [of_torch, of_numpy, lambda stale: check_layer(Mean(stale), X)])
+class Net:
+    """Least squares; its gradient divides by the number of examples of the first loss, or of this one."""
+
+    def __init__(self, stale):
+        self.params, self.n, self.stale = {"W": np.array([[1.0, -0.5, 2.0, 0.25]]).T}, None, stale
+
+    def loss(self, x, t):
+        self.n = self.n if self.stale and self.n else len(x)
+        return np.mean((x @ self.params["W"] - t) ** 2) / 2
+
+    def gradient(self, x, t):
+        self.loss(x, t)
+        return {"W": x.T @ (x @ self.params["W"] - t) / self.n}
+
+
+def of_network(stale):
+    return check_network(Net(stale), X, X[:, :1] + 1)
+
+
+@pytest.mark.parametrize("check", [of_torch, of_numpy, lambda stale: check_layer(Mean(stale), X), of_network])
 def test_a_length_that_is_kept_from_the_first_batch(check):
     found = check(True)
     assert found.verdict == "miscomputed"
