@@ -79,7 +79,7 @@ def answers(
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if not shown:
             shown, hiding = faults_together(here, target, question.seed, ask)
-        if not shown and (opened := _opened(opening)):
+        if not shown and (opened := _opened(here, opening)):
             shown, hiding = faults_of_operands(opened, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
@@ -98,11 +98,11 @@ def answers(
     return whole
 
 
-def _opened(opening: Callable[[], Opened | None] | None) -> Opened | None:
-    """What it makes; None where the function raises elsewhere, or is recognised in no other way."""
-    if opening is None:
+def _opened(here: Answer, opening: Callable[[], Opened | None] | None) -> Opened | None:
+    """What it makes; None where no person wrote a rule, or the function raises elsewhere."""
+    if opening is None or here.sight is None or not here.sight.posed.forward.freedom.keeps:
         return None
-    with suppress(Exception), current().aside(), without_errors():
+    with suppress(Exception), without_errors():
         return opening()
     return None
 

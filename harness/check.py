@@ -206,7 +206,10 @@ def check_gradient(
 
     def opening() -> Opened | None:
         again = partial(target_of, function, args, argnums=argnums, named=framework)
-        elsewhere = opposite(target).arrays, next(away(target, asked.seed))
+
+        def elsewhere() -> Sequence[Sequence[Any]]:
+            return opposite(target).arrays, next(away(target, asked.seed))
+
         return opened(target, lambda own, around: again({**keywords, **own}, around=around), elsewhere)
 
     with in_threads(count):

@@ -34,19 +34,22 @@ class Opened:
 
 
 def opened(
-    target: Target, again: Callable[..., Target], elsewhere: Sequence[Sequence[Array]]
+    target: Target, again: Callable[..., Target], elsewhere: Callable[[], Sequence[Sequence[Array]]]
 ) -> Opened | None:
     """The function so; None where its custom functions get nothing of that kind.
 
     Args:
         target: The function as it was given.
         again: Makes a target of it, with more keywords and `around`, as `target_of` has it.
-        elsewhere: Points at which it is the same.
+        elsewhere: Gives points at which it is the same.
 
     Raises:
         Exception: What the function raises there.
     """
-    operands = target.framework.operands(target.flat, target.arrays, elsewhere)
+    if not target.framework.has_operands(target.flat, target.arrays):
+        return None
+    with current().aside():  # what runs elsewhere leaves nothing behind
+        operands = target.framework.operands(target.flat, target.arrays, elsewhere())
     if operands is None:
         return None
     found = again(operands.values, operands.around)

@@ -273,6 +273,14 @@ class Framework(ABC):
         """
         raise NotImplementedError
 
+    def has_operands(self, function: Flat, args: Sequence[Any]) -> bool:
+        """Whether custom functions may get something besides what is differentiated, as one run tells.
+
+        Raises:
+            Exception: What the function raises.
+        """
+        return False
+
     def operands(
         self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
     ) -> Operands | None:

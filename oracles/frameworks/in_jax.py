@@ -110,6 +110,9 @@ class _Jax(Framework):
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
         return freedom_of(trace(function, tuple(args), {}).own).keeps
 
+    def has_operands(self, function: Flat, args: Sequence[Any]) -> bool:
+        return self.has_rules(function, args)
+
     def operands(
         self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
     ) -> Operands | None:

@@ -25,7 +25,7 @@ from oracles.frameworks.operands import Operands
 from oracles.frameworks.torch_derivatives import graph, leaf_of, pullback, pushforward
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
 from oracles.frameworks.torch_kept import Overwriting
-from oracles.frameworks.torch_operands import operands_of
+from oracles.frameworks.torch_operands import operands_of, rules_in
 from oracles.frameworks.torch_rules import has_rules
 
 # Of what depends on the phase of eigenvectors or singular vectors, or by its rounding seems to.
@@ -100,11 +100,13 @@ class _Torch(Framework):
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
         return has_rules(function, [leaf_of(_as_given(arg)) for arg in args])
 
+    def has_operands(self, function: Flat, args: Sequence[Any]) -> bool:
+        return bool(rules_in(function, [leaf_of(_as_given(arg)) for arg in args]))
+
     def operands(
         self, function: Flat, args: Sequence[Any], elsewhere: Sequence[Sequence[Any]]
     ) -> Operands | None:
-        own, *others = [[leaf_of(_as_given(arg)) for arg in point] for point in (args, *elsewhere)]
-        return operands_of(function, own, others)
+        return operands_of(function, [[leaf_of(_as_given(a)) for a in point] for point in (args, *elsewhere)])
 
     def on_host(self, array: Any) -> Array:
         """An array as NumPy's; bfloat16 as that of `ml_dtypes`.

@@ -33,17 +33,28 @@ class Place(NamedTuple):
         return f"{name} of {self.rule.__name__}"
 
 
-def operands_of(function: Flat, leaves: Sequence[Any], elsewhere: Sequence[Sequence[Any]]) -> Operands | None:
-    """What is the same in each call of a custom function, here and `elsewhere`; None where nothing is.
+def rules_in(function: Flat, leaves: Sequence[Any]) -> set[Rule]:
+    """The custom functions that get more than what is differentiated.
 
     Raises:
         Exception: What the function raises.
     """
     with torch.enable_grad():
-        rules = _rules_in(function(*leaves))
-        if not rules:
-            return None
-        runs = [_calls(rules, function, own) for own in (leaves, *elsewhere)]
+        results = tree_leaves(function(*leaves))
+    nodes = nodes_of([leaf for leaf in results if isinstance(leaf, torch.Tensor)])
+    ruled: list[Any] = [node for node in nodes if isinstance(node, BackwardCFunction)]
+    return {node._forward_cls for node in ruled if not all(node.needs_input_grad)}
+
+
+def operands_of(function: Flat, points: Sequence[Sequence[Any]]) -> Operands | None:
+    """What is the same in each call of a custom function, at all of these leaves; None where nothing is.
+
+    Raises:
+        Exception: What the function raises.
+    """
+    rules = rules_in(function, points[0])
+    with torch.enable_grad():
+        runs = [_calls(rules, function, own) for own in points]
     found = {place: value for place, value in runs[0].items() if all(_has(run, place, value) for run in runs)}
     places = {str(place): place for place in list(found)[:MOST]}
     if not places:
@@ -64,11 +75,6 @@ def operands_of(function: Flat, leaves: Sequence[Any], elsewhere: Sequence[Seque
 
     values = {name: found[place] for name, place in places.items()}
     return Operands(values, around, lambda: _forwards(rules, instead))
-
-
-def _rules_in(result: Any) -> set[Rule]:
-    nodes = nodes_of([leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)])
-    return {node._forward_cls for node in nodes if isinstance(node, BackwardCFunction)}  # type: ignore[attr-defined]
 
 
 class _Sources(TorchFunctionMode):
