@@ -44,6 +44,10 @@ NARROW = 2.0**-100  # of the largest true element: no hull
 
 SOLVED = "the formula differs from the specification's by a few ulps alone: a solver's last step is rounded"
 ENDED = "the formula differs from the specification's by what its own tolerance"
+OPEN = (
+    "the formula differs a little, and the last digits of the numbers that stand in the code may explain "
+    "that: a comparison hangs on them at this point"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def compare(truth: Truth, program: Recording, question: Question) -> Formula:
     try:
         _explain(compared, sides, truth, question)
     except Undecided as reason:
-        said = f"it differs, and whether written digits or rounded data explain that is open: {reason}"
+        said = f"{OPEN}: {reason}"
         apart = Apart(truth, program, found, compared.agrees)
         return _of_a_solver(apart, question, compared.notes) or Formula(None, said)
     apart = Apart(truth, program, found, compared.agrees)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from harness.subject.target import Target
 from harness.subject.tested import Tested
 from oracles.frameworks.framework import Subject
 
+NEXT = 8  # values after a gradient
+
 
 def used_before(
     question: Question, tested: Tested, posed: Posed, seen: Observed
@@ -30,7 +32,8 @@ def used_before(
     written into them, as an optimizer does: one that is kept is no copy. Then they are others, and those hold
     what they did: one that is kept is not the last. The first result is still what it was, and so is the
     last after a run elsewhere: it may lie where the gradient keeps its next one, perhaps from its first run
-    on. At last it has run on a batch twice as long, whose length it may have kept.
+    on. At last it has run on a batch twice as long, whose length it may have kept. A value is that of another
+    run than the gradient: where a function counts its calls, or begins anew, those after it differ.
     """
     run = _Runs(tested.subject(), posed.directions)
 
@@ -41,34 +44,41 @@ def used_before(
         alike = not isinstance(there.value, Raised) and has_value(one.value, there.value)
         return alike and same_bits(there.found, one.found)
 
+    def differs(arrays: Sequence[Array], of_point: Callable[[_Ran], bool]) -> _Ran | None:
+        """A run that gives another gradient, though it is of the point, and so are the next values."""
+        one = run(arrays)
+        if same_bits(seen.gradient.arrays, one.found) or not of_point(one):
+            return None
+        stays = all(has_value(run.value(arrays), one.value) for _ in range(NEXT))
+        return one if stays else None
+
     with current().carried() as something:
         if not something:
             return
         arrays = elsewhere(question, posed.inputs)
         there = run(arrays)
         kept = run.fetched(seen.raw)
-        runs = []
+
+        def of_point(one: _Ran) -> bool:
+            return has_value(one.value, seen.value) or is_of(there, one)
+
+        found = None
         if tested.target.framework.writes:
-            runs.append(run(_written_over(arrays, posed.inputs)))
+            found = differs(_written_over(arrays, posed.inputs), of_point)
             _written_over(arrays, elsewhere(question, posed.inputs))
-        runs.append(run(posed.inputs))
+        found = found or differs(posed.inputs, of_point)
+        last = run(posed.inputs)
         run(arrays)
-        kept_last = run.fetched(runs[-1].raw)
-    for one in runs:
-        counts = has_value(one.value, seen.value) or is_of(there, one)
-        if counts and not same_bits(seen.gradient.arrays, one.found):
-            yield Probe.REUSED, one.found
-            break
-    else:
-        if (longer := _longer(tested.target)) is not None:
-            with current().carried():
-                run(longer)
-                one = run(posed.inputs)
-            is_result = not isinstance(one.found, Raised) and has_value(one.value, seen.value)
-            if is_result and not same_bits(seen.gradient.arrays, one.found):
-                yield Probe.REUSED, one.found
+        kept_last = run.fetched(last.raw)
+    if found is None and (longer := _longer(tested.target)) is not None:
+        with current().carried():
+            run(longer)
+            found = differs(posed.inputs, lambda one: has_value(one.value, seen.value))
+        found = None if found is None or isinstance(found.found, Raised) else found
+    if found is not None:
+        yield Probe.REUSED, found.found
     if Probe.KEPT in question.probes:
-        for before, after in ((seen.gradient.arrays, kept), (runs[-1].found, kept_last)):
+        for before, after in ((seen.gradient.arrays, kept), (last.found, kept_last)):
             if not same_bits(before, after):
                 yield Probe.KEPT, after
                 break
@@ -95,6 +105,10 @@ class _Runs:
         loaded = tuple(map(self.own.load, self.directions))
         raw = caught(lambda: self.own.gradient(loaded, *inputs))
         return _Ran(value, self.fetched(raw), raw)
+
+    def value(self, arrays: Sequence[Array]) -> Any:
+        """The function's value alone, fetched."""
+        return caught(lambda: self.own.fetch_value(self.own.value(*map(self.own.load, arrays))))
 
     def fetched(self, raw: Any) -> Found:
         """What it holds now."""

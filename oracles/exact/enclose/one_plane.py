@@ -21,7 +21,6 @@ from oracles.exact.program.balls import as_balls
 from oracles.exact.program.primitives.sorting import arrange_, tied_blocks
 from oracles.exact.program.program import Array, Equation
 
-SAME = 2.0**-40  # of a ratio
 CLOSE = arb(2) ** -(DISTANCE_BITS // 2)  # to a kink, on rays
 
 
@@ -96,5 +95,5 @@ def _far(pairs: Sequence[tuple[Seen, Seen]]) -> list[list[arb]] | None:
 def _in_proportion(one: Sequence[arb], other: Sequence[arb]) -> bool:
     if any(gap.contains(0) for gap in (*one, *other)):
         return False
-    ratios = [abs(float((b / a).mid())) for a, b in zip(one, other, strict=True)]
-    return max(ratios) - min(ratios) <= SAME * max(ratios)
+    first, *ratios = (abs(b / a) for a, b in zip(one, other, strict=True))
+    return all(first.overlaps(ratio) for ratio in ratios)

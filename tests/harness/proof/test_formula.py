@@ -224,9 +224,7 @@ def test_where_numbers_that_may_stand_for_others_decide_a_branch_nothing_is_said
 
     found = compared(f, lambda g, x: g * np.where(x * 10 * 0.1 < x, 3.0, 2.5), np.array([0.7, 1.3, 2.1]))
     assert found.agrees is None
-    assert found.reason.startswith(
-        "it differs, and whether written digits or rounded data explain that is open: cannot comp"
-    )
+    assert "may explain that: a comparison hangs on them at this point: cannot compare" in found.reason
 
 
 # -- what cannot be said ----------------------------------------------------------------------------------
