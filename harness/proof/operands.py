@@ -3,21 +3,30 @@
 A module's weights of ones, its running mean of zeros, the scale of 1.0 that a closure holds: to the function
 they are constants, to the rule arguments. So it is asked at other ones, as if they were the function's too.
 What the derivative does not depend on, as the factor by which a rule means to scale the gradient alone, is
-what it must be.
+what it must be. So is what follows another operand: a scale and its inverse, p and 1 - p, one array that two
+rules get. Nobody knows which do, so a rule that is right where they do is accused of nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from harness.inputs.points import as_numbers
+import numpy as np
+
+from harness.inputs.points import as_numbers, made, other
 from harness.proof.faults import differ, is_right
 from harness.proof.hiding import held_hides
-from harness.proof.neutral import Ask, faults_elsewhere
+from harness.proof.neutral import Argument, Ask, faults_elsewhere
 from harness.proof.question import Answer, Part
 from harness.subject.operands import Opened
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
+
+Relation: TypeAlias = Callable[[float], float]
+RELATIONS: tuple[Relation, ...] = (lambda x: x, lambda x: 1 - x, lambda x: 1 / x if x else np.nan)
+ELSEWHERE = (3.0, 0.75)  # no number that hides something, nor half of another or twice that
 
 
 def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -28,20 +37,58 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
         seed: What seeds the draws.
         ask: Asks the same of other arguments.
     """
-    target, hiding = opened.target, dict[int | Fixed, str]()
+    target, hiding = opened.target, dict[Argument, str]()
+    numbers = {k: _number(target, k) for k, _ in opened.places}
     for k, name in opened.places:
+        if numbers[k] == 2 and any(2 in array.shape for array in target.arrays):
+            continue  # it may be a length
         if isinstance(k, Fixed):
-            hiding[k] = f"{name} is {k.leaf:g}"
-            continue
-        numbers = as_numbers(target.arrays[k], k in target.flat.complex)
-        if held_hides(numbers, target.arrays):
-            hiding[k] = f"{name} is all {float(numbers.flat[0].real):g}"
+            hiding[k] = f"{name} is {numbers[k]:g}"
+        elif held_hides(as_numbers(target.arrays[k], k in target.flat.complex), target.arrays):
+            hiding[k] = f"{name} is all {numbers[k]:g}"
     with opened.given():
         if not hiding or not is_right(here := ask(target)):
             return [], []
+        hiding = {k: told for k, told in hiding.items() if not _is_read_elsewhere(here, target, k)}
 
-        def moved(other: Target) -> Answer:
-            there = ask(other)
+        def moved(another: Target) -> Answer:
+            there = ask(another)
             return there if differ(here, there) else Answer(())
 
-        return faults_elsewhere(replace(here, hiding=hiding), target, seed, moved)
+        shown, words = faults_elsewhere(replace(here, hiding=hiding), target, seed, moved)
+        which = [k for k, told in hiding.items() if told in words]
+        return ([], []) if shown and _follow(target, numbers, which, ask) else (shown, words)
+
+
+def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:
+    """Whether the gradient has an array of the same numbers: it may read the operand at its source."""
+    recording = here.sight.examined.recording if here.sight else None
+    if recording is None or isinstance(k, Fixed) or target.arrays[k].size < 2:
+        return False
+    constants = (e.params["value"] for e in recording.program.equations if e.primitive.name == "constant")
+    return any(np.array_equal(c, target.arrays[k]) for c in constants)
+
+
+def _follow(target: Target, numbers: Mapping[Argument, float], which: Iterable[Argument], ask: Ask) -> bool:
+    """Whether it is right elsewhere if others follow one of these, as they may do here."""
+    for k in which:
+        for relation in RELATIONS:
+            rest = [j for j, number in numbers.items() if j != k and number == relation(numbers[k])]
+            if rest and all(is_right(ask(_at(_at(target, [k], n), rest, relation(n)))) for n in ELSEWHERE):
+                return True
+    return False
+
+
+def _at(target: Target, which: Iterable[Argument], number: float) -> Target:
+    """The target where all numbers of these are this one."""
+    chosen = list(which)
+    found = made(target, [k for k in chosen if isinstance(k, int)], lambda a: np.full_like(a, number))
+    fixed = [k for k in chosen if isinstance(k, Fixed)]
+    return other(found, fixed, number) if fixed else found
+
+
+def _number(target: Target, k: Argument) -> float:
+    """The number that all of an operand are."""
+    if isinstance(k, Fixed):
+        return float(k.leaf)
+    return float(as_numbers(target.arrays[k], k in target.flat.complex).flat[0].real)

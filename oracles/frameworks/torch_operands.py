@@ -56,7 +56,12 @@ def operands_of(function: Flat, points: Sequence[Sequence[Any]]) -> Operands | N
     with torch.enable_grad():
         runs = [_calls(rules, function, own) for own in points]
     found = {place: value for place, value in runs[0].items() if all(_has(run, place, value) for run in runs)}
-    places = {str(place): place for place in list(found)[:MOST]}
+    places: dict[str, Place] = {}
+    for place in list(found)[:MOST]:
+        name = str(place)
+        while name in places:  # rules may be called the same
+            name += "'"
+        places[name] = place
     if not places:
         return None
     latest: dict[str, Any] = {}

@@ -143,3 +143,28 @@ def test_of_a_layer_that_fills_its_result_again_it_is_said():
     assert found.verdict == "accurate"
     assert "backward returns an array that its next call fills again" in str(found)
     assert "fills again" not in str(check_layer(Linear(False), X))
+
+
+class Frames(torch.nn.Module):
+    """Takes the last batch off this one; begins anew with a batch of another size."""
+
+    last = None
+
+    def forward(self, x):
+        last = torch.zeros_like(x) if self.last is None or self.last.shape != x.shape else self.last
+        self.last = x.detach()
+        return torch.sin(x - last)
+
+
+class EachThird(torch.nn.Module):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return torch.sin(x) + (torch.cos(x) if self.calls % 3 == 0 else 0)
+
+
+@pytest.mark.parametrize("module", [Frames, EachThird])
+def test_a_module_that_is_another_function_in_its_next_call(module):
+    """A value is that of one call, and the gradient beside it that of the next."""
+    assert check_gradient(module(), (T,)).verdict == "accurate"

@@ -207,3 +207,55 @@ def test_what_a_closure_gives_to_a_custom_jvp(mode):
 def test_numpys_function_is_what_it_is():
     w = np.ones(4)
     assert check_gradient(lambda x: x * w, (np.arange(4.0),), vjp=lambda g, x: g).verdict == "accurate"
+
+
+def divided(x, s, inverse):
+    return x / s
+
+
+def kept(x, p, keep):
+    return x * (1 - p)
+
+
+FOLLOWING = {  # what follows another operand, at numbers that hide something
+    "the inverse of an array": (divided, lambda g, x, s, inverse: g * inverse, ONES, ONES.clone()),
+    "the inverse of a number": (divided, lambda g, x, s, inverse: g * inverse, 2.0, 0.5),
+    "what is left of nothing": (kept, lambda g, x, p, keep: g * keep, 0.0, 1.0),
+    "what is left of a half": (kept, lambda g, x, p, keep: g * keep, 0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_what_may_follow_another_operand_is_accused_of_nothing(name):
+    forward, backward, one, other = FOLLOWING[name]
+    rule = function(forward, backward)
+    assert check_gradient(lambda x: rule.apply(x, one, other), (X,)).verdict == "accurate"
+    own = ruled(forward, lambda g, x, s, i: (backward(g, x, s, i), jnp.zeros_like(s), jnp.zeros_like(i)))
+    given = [np.asarray(v, np.float32) for v in (one, other)]
+    assert check_gradient(lambda x: own(x, *given), (XJ,)).verdict == "accurate"
+
+
+def test_of_two_that_do_not_follow_each_other_one_may_be_forgotten():
+    """A mean of 0 is 1 less a variance of 1; where it is that elsewhere the rule is wrong all the same."""
+    rule = function(lambda x, mean, var: (x - mean) / var, lambda g, x, mean, var: g)
+    found = check_gradient(lambda x: rule.apply(x, torch.zeros(4), torch.ones(4)), (X,))
+    assert found.verdict == "wrong"
+
+
+def test_two_rules_that_get_one_array_and_one_that_reads_it_elsewhere():
+    scale = torch.ones(4)
+    quantized = function(lambda x, s: x / s, lambda g, x, s: g)
+    restored = function(scaled, lambda g, q, s: g)
+    assert check_gradient(
+        lambda x: restored.apply(quantized.apply(x, scale), scale), (X,)
+    ).verdict == "accurate"  # fmt: skip
+    read = function(lambda x, s: x / s, lambda g, x, s: g / scale)
+    assert check_gradient(lambda x: read.apply(x, scale), (X,)).verdict == "accurate"
+
+
+def test_a_length_is_no_exponent():
+    rule = function(
+        lambda x, n: x.sum(-1) / n, lambda g, x, n: (g[:, None] * torch.ones_like(x)) / x.shape[-1]
+    )
+    narrow = X[:, :2].contiguous()
+    assert check_gradient(lambda x: rule.apply(x, float(x.shape[-1])), (narrow,)).verdict == "accurate"

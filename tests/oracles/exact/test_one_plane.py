@@ -50,7 +50,7 @@ def test_the_two_sides_are_all_that_is_legal(name):
     np.testing.assert_allclose(found.mid + found.radius, high, atol=1e-8)
 
 
-@pytest.mark.parametrize("slope", [1.0, 0.001])
+@pytest.mark.parametrize("slope", [1.0, 0.001, 1e-13])
 def test_two_hyperplanes_that_are_nearly_one_are_two(slope):
     """In the wedge between them the slope along y is 1, and no ray need be there."""
 
