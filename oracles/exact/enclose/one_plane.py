@@ -82,8 +82,8 @@ def _far(pairs: Sequence[tuple[Seen, Seen]]) -> list[list[arb]] | None:
         if one.state == other.state and all(abs(gap) > CLOSE for side in sides for gap in side):
             return []  # what made it look like a kink is another one
         return [side for side in sides if not all(gap.contains(0) for gap in side)]
-    places = [i for i, j in zip(one.state, other.state, strict=False) if i != j]
-    moved = {*places, *set(one.state).symmetric_difference(other.state)}
+    moved = set(one.state).symmetric_difference(other.state)
+    moved |= {k for pair in zip(one.state, other.state, strict=False) if pair[0] != pair[1] for k in pair}
     if not moved:
         return []
     if len(moved) != 2:

@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flint import arb
 
 from harness import check_gradient, exact_gradient
+from oracles.exact.enclose.one_plane import Seen, is_one_plane
 
 ONE, WEIGHTS = jnp.ones(()), jnp.array([1.0, 4.0, 9.0])
 
@@ -37,6 +39,7 @@ ON_ONE = {  # what is legal in each element
     "a support that a mask counts": (simplex, [1.0, 0.0], [(-1.5, 0), (0, 1.5)]),
     "beside what is no kink": (simplex, [2.0, 1.0], [(-1.5, 0), (0, 1.5)]),
     "an order": (spread, [1.0, 1.0, 2.0], [(-1, 0), (-1, 0), (1, 1)]),
+    "an order of the last numbers": (spread, [2.0, 1.0, 1.0], [(1, 1), (-1, 0), (-1, 0)]),
     "a maximum": (largest, [0.5, 0.5], [(-1, 0), (0, 1)]),
 }
 
@@ -48,6 +51,19 @@ def test_the_two_sides_are_all_that_is_legal(name):
     low, high = np.array(legal).T
     np.testing.assert_allclose(found.mid - found.radius, low, atol=1e-8)
     np.testing.assert_allclose(found.mid + found.radius, high, atol=1e-8)
+
+
+def test_an_order_is_as_far_as_those_are_apart_that_change_their_places():
+    """Of (2, 1, 1) the last two: a gap beside the order must grow as the distance between these."""
+
+    def ray(t, power):
+        sign = 1 if t > 0 else -1
+        order = (1, 2, 0) if t > 0 else (2, 1, 0)
+        row = [arb(2), arb(1 - t), arb(1 + t)]
+        return [Seen((sign,), arb(t**power), []), Seen(order, None, row)]
+
+    assert is_one_plane([ray(t, 1) for t in (1.0, -1.0, 2.0, -2.0)])
+    assert not is_one_plane([ray(t, 3) for t in (1.0, -1.0, 2.0, -2.0)])
 
 
 @pytest.mark.parametrize("slope", [1.0, 0.001, 1e-13])
