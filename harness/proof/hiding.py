@@ -44,10 +44,10 @@ from oracles.exact.program.program import Var
 from oracles.exact.program.reach import cells
 from oracles.exact.program.recording import Recording
 from oracles.exact.program.trees import Fixed, is_floating
+from oracles.frameworks.operands import SPECIAL
 
 NUMBERS = (np.ndarray, float)
 MOST_TWINS = 16  # arrays that are compared with each other
-SPECIAL = (0, 0.5, 1, 2)  # single numbers that hide something
 
 
 def hiding(question: Question, tested: UnderTest, posed: Posed, examined: Examined) -> dict[int | Fixed, str]:

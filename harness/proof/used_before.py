@@ -44,13 +44,11 @@ def used_before(
         alike = not isinstance(there.value, Raised) and has_value(one.value, there.value)
         return alike and same_bits(there.found, one.found)
 
-    def differs(arrays: Sequence[Array], of_point: Callable[[_Ran], bool]) -> _Ran | None:
-        """A run that gives another gradient, though it is of the point, and so are the next values."""
-        one = run(arrays)
+    def differs(one: _Ran, arrays: Sequence[Array], of_point: Callable[[_Ran], bool]) -> bool:
+        """Whether it gave another gradient, though it is of the point, and so are the next values."""
         if same_bits(seen.gradient.arrays, one.found) or not of_point(one):
-            return None
-        stays = all(has_value(run.value(arrays), one.value) for _ in range(NEXT))
-        return one if stays else None
+            return False
+        return all(has_value(run.value(arrays), one.value) for _ in range(NEXT))
 
     with current().carried() as something:
         if not something:
@@ -64,17 +62,20 @@ def used_before(
 
         found = None
         if tested.target.framework.writes:
-            found = differs(_written_over(arrays, posed.inputs), of_point)
+            one = run(_written_over(arrays, posed.inputs))
+            found = one if differs(one, arrays, of_point) else None
             _written_over(arrays, elsewhere(question, posed.inputs))
-        found = found or differs(posed.inputs, of_point)
         last = run(posed.inputs)
+        if found is None and differs(last, posed.inputs, of_point):
+            found = last
         run(arrays)
         kept_last = run.fetched(last.raw)
     if found is None and (longer := _longer(tested.target)) is not None:
         with current().carried():
             run(longer)
-            found = differs(posed.inputs, lambda one: has_value(one.value, seen.value))
-        found = None if found is None or isinstance(found.found, Raised) else found
+            one = run(posed.inputs)
+            of_length = differs(one, posed.inputs, lambda one: has_value(one.value, seen.value))
+        found = one if of_length and not isinstance(one.found, Raised) else None
     if found is not None:
         yield Probe.REUSED, found.found
     if Probe.KEPT in question.probes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -70,6 +70,11 @@ Place: TypeAlias = tuple[Attribute | Item, ...]
 def said(place: Place) -> str:
     """A place in words: "layers[0].W"."""
     return "".join(step.said for step in place).removeprefix(".")
+
+
+def is_within(place: Place, names: Container[str]) -> bool:
+    """Whether a place, or what leads to it, is called one of these names."""
+    return any(said(place[:k]) in names for k in range(1, len(place) + 1))
 
 
 def read(holder: Any, place: Place) -> Any:

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.selection import near_matches
-from harness.subject.contents import Place, identity, is_inexact, parts, read, said
+from harness.subject.contents import Place, identity, is_inexact, is_within, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
-from harness.subject.moving import OUTSIDE, copied, is_same, never_moving, reads_elsewhere
+from harness.subject.moving import OUTSIDE, copied, has_row_for_each, is_same, never_moving, reads_elsewhere
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
@@ -190,8 +190,7 @@ class Layer:
         arrays = self._copies.contents.arrays
         self.held = tuple(
             place for place, array in arrays.items()
-            if any(said(place[:k]) in names for k in range(1, len(place) + 1))
-            and hides(array) and identity(array) not in written
+            if is_within(place, names) and hides(array) and identity(array) not in written
         )  # fmt: skip
         return [arrays[place].copy() for place in self.held]
 
@@ -238,7 +237,7 @@ class Layer:
         inputs, parameters = arrays[:count], arrays[count:]
         if any(is_traced(array) or not np.ndim(array) for array in inputs):
             return None
-        has_rows = isinstance(target, np.ndarray) and target.ndim and len(target) == len(inputs[0])
+        has_rows = has_row_for_each(target, inputs[0])
         try:
             self._copies.target = np.concatenate([target, target]) if has_rows else target
             layer, out = self._forward((*(np.concatenate([x, x]) for x in inputs), *parameters))

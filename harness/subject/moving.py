@@ -124,6 +124,12 @@ def writable(array: Array) -> Any:
     return own
 
 
+def has_row_for_each(target: Any, examples: Any) -> bool:
+    """Whether a target is an array with a row for each of the examples."""
+    given = isinstance(target, np.ndarray) and target.ndim and np.ndim(examples)
+    return bool(given and len(target) == len(examples))
+
+
 def copied(result: Any) -> Any:
     """A copy of arrays, and of tuples, lists and dictionaries of them."""
     if isinstance(result, tuple | list):

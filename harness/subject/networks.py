@@ -22,6 +22,7 @@ from harness.subject.layers import Call
 from harness.subject.moving import (
     OUTSIDE,
     differs,
+    has_row_for_each,
     instead,
     is_same,
     is_trained,
@@ -265,12 +266,7 @@ class Network:
     def _after_more(self, x: Any, parameters: tuple[Any, ...]) -> Any:
         """A network that has taken those of twice as many examples, and of others; None if it does not."""
         net, target = self._with(parameters), self.target
-        traced = any(is_traced(array) for array in (x, *parameters))
-        if (
-            traced
-            or not (np.ndim(x) and isinstance(target, np.ndarray) and target.ndim)
-            or len(x) != len(target)
-        ):
+        if any(is_traced(array) for array in (x, *parameters)) or not has_row_for_each(target, x):
             return None
         try:
             self.target = np.concatenate([target, target])

@@ -20,6 +20,7 @@ from harness.subject.contents import (
     changed,
     identity,
     is_inexact,
+    is_within,
     overlapping,
     read,
     said,
@@ -308,4 +309,4 @@ class ParameterSearch:
 
     def _is_constant(self, place: Place) -> bool:
         """Whether a place, or what leads to it, is one of the constants."""
-        return any(said(place[:k]) in self.constants for k in range(1, len(place) + 1))
+        return is_within(place, self.constants)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SPECIAL = (0.0, 0.5, 1.0, 2.0)  # numbers that may hide a mistake
+SPECIAL = (0, 0.5, 1, 2)  # numbers that may hide a mistake
 MOST = 16  # operands
 
 
