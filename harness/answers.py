@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from harness.proof.answer import answer
 from harness.proof.faults import faults, is_faulty
 from harness.proof.neutral import Ask, faults_elsewhere, faults_together
 from harness.proof.observe import Loaded
-from harness.proof.operands import faults_of_operands
+from harness.proof.operands import faults_of_operands, told_of_unread
 from harness.proof.pulls import caught, run_both
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.repeated import told_beside_once
@@ -39,7 +39,7 @@ from oracles.frameworks.framework import Subject, without_errors
 
 R = TypeVar("R")
 PATIENCE_S, OF_FIRST = 2.0, 50.0  # for a run beside the given point: seconds, and times of the first run
-Again = Callable[[Target], tuple[Question, UnderTest]]
+Again = Callable[..., tuple[Question, UnderTest]]
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
@@ -79,14 +79,19 @@ def answers(
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if not shown:
             shown, hiding = faults_together(here, target, question.seed, ask)
+        unread = list[str]()
         if not shown and (opened := _opened(here, opening)):
-            shown, hiding = faults_of_operands(opened, question.seed, ask)
+            again_so = partial(again, backward=opened.backward) if again and opened.backward else again
+            ask_so = _asking(question, tested, target, again_so, _patience_s(here))
+            shown, hiding = faults_of_operands(opened, question.seed, ask_so)
+            unread = told_of_unread(opened, question.seed, ask_so)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
         else:
             told = [
+                *unread,
                 *told_beside_symmetric(here, target, question.seed, ask),
                 *told_beside_once(here, target, ask),
             ]
@@ -116,12 +121,21 @@ def _asking(question: Question, tested: UnderTest, target: Target, again: Again 
             if again is None:
                 return Answer(())
             try:
-                own, of_other = ending(partial(again, other), most_s)
+                with _silently():
+                    own, of_other = ending(partial(again, other), most_s)
             except Endless:
                 return Answer(())
         return _if_it_ends(replace(own, probes=()), of_other, other.arrays, most_s)
 
     return ask
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """What is warned of beside the point is no news; raised, a warning would end a run."""
+    with without_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], most_s: float) -> Answer:
@@ -131,12 +145,12 @@ def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], mo
     """
     if isinstance(tested, Tested) and tested.target.framework.name != "jax":
         try:
-            with current().aside(), without_errors(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a warning that is raised would end it
+            with current().aside(), _silently():
                 ending(lambda: caught(partial(run_both, tested, arrays)), most_s)
         except Endless:
             return Answer(())
-    return answer_beside(question, tested, arrays, Probe.BESIDE)
+    with _silently():
+        return answer_beside(question, tested, arrays, Probe.BESIDE)
 
 
 def _patience_s(here: Answer) -> float:

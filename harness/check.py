@@ -16,6 +16,7 @@ from harness.asking import question_of
 from harness.directions import asks_in_directions, in_directions
 from harness.inputs.points import away, opposite, points
 from harness.proof.materiality import Resolution
+from harness.proof.pulls import run_both
 from harness.proof.question import Answer, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject import given
@@ -23,7 +24,7 @@ from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
 from harness.subject.names import parameters_of
-from harness.subject.operands import Opened, opened
+from harness.subject.operands import Opened, opened, with_variables
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import under_test
@@ -118,12 +119,12 @@ def check_gradient(
             values: other numbers, ties, shapes, layouts, cotangents. The result's `finding` has it, shrunk,
             with a line and a test to paste. What fails is kept in `.gradproof/search` for the next search.
         probes: What callers do with a gradient, done at the given point to one that is right there: True,
-            False, or a list of names: cotangents of "ones" and with "zeros", "expanded", "strided",
-            "transposed", "padded", "scaled-up" and "scaled-down" ones, "one-output" and "one-argument" alone,
-            "twice" on one graph, "two-graphs" at once, "reused" after it ran elsewhere, the first result
-            "kept" while others are computed, and a point "beside" one that hides mistakes: a derivative is 0
-            in every element, an argument is all 0 or 1 or is 0.5, or a rule by hand has its numbers from
-            elsewhere.
+            False, or a list of names: cotangents of "ones", of a "constant" and with "zeros", "expanded",
+            "strided", "transposed", "padded", "scaled-up" and "scaled-down" ones, "one-output" and
+            "one-argument" alone, "twice" on one graph, "two-graphs" at once, "reused" after it ran elsewhere,
+            the first result "kept" while others are computed, and a point "beside" one that hides mistakes: a
+            derivative is 0 in every element, an argument is all 0 or 1 or is 0.5, or a rule by hand has its
+            numbers from elsewhere.
         resolution: How small a difference between the formula and the derivative is `wrong`. "format": one
             that the dtype resolves, or float32 where that is finer, and that neither the last digit of a
             written number nor the rounding of data explains. "exact": any.
@@ -201,15 +202,25 @@ def check_gradient(
         probes=asked.probes, resolution=asked.resolution,
     )  # fmt: skip
     question = asked_of(target)
+
+    def of_both(f: Function, vjp: Function, own: Mapping[str, Any]) -> Target:
+        named, more = argnums is not None, {**keywords, **own}
+        found = target_of(f, args, more, argnums, framework, trained=False)
+        return with_given_numbers(found, args, vjp, partial(_target_again, f, more, framework), named)
+
     others = boundary is not False or asked.samples
     beside = list(points(target, boundary, asked.samples, asked.seed)) if others else []
 
+    def elsewhere() -> Sequence[Sequence[Any]]:
+        return opposite(target).arrays, next(away(target, asked.seed))
+
     def opening() -> Opened | None:
+        if backward and target.framework.name != "numpy":
+            return None  # what a compiled function has read stays in it
+        if backward:
+            runs = [partial(run_both, tested, arrays) for arrays in elsewhere()]
+            return with_variables(function, backward, keywords, runs, of_both)
         again = partial(target_of, function, args, argnums=argnums, named=framework)
-
-        def elsewhere() -> Sequence[Sequence[Any]]:
-            return opposite(target).arrays, next(away(target, asked.seed))
-
         return opened(target, lambda own, around: again({**keywords, **own}, around=around), elsewhere)
 
     with in_threads(count):
@@ -219,8 +230,8 @@ def check_gradient(
             target,
             result,
             beside,
-            lambda other: (asked_of(other), of_target(other)),
-            None if backward or spec or surrogate else opening,
+            lambda other, **own: (asked_of(other), of_target(other, **own)),
+            None if spec or surrogate else opening,
         )
         if asks_in_directions(found, target, derivative, backward):
             of_order = partial(under_test, target, backward=backward, compiled=compiled)

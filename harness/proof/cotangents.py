@@ -12,12 +12,18 @@ from harness.subject.derivative import FORWARD, Array
 
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
+CONSTANT = -0.5
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
 
 
 def rows_of_ones(question: Question, directions: Sequence[Array]) -> tuple[Array, ...]:
     """Ones and zeros by rows, for each direction."""
     return tuple(map(_rows_of_ones, directions, _are_pairs(question)))
+
+
+def constant(directions: Sequence[Array]) -> tuple[Array, ...]:
+    """One number everywhere that is neither 1 nor positive."""
+    return tuple(np.full_like(d, CONSTANT, order="C") for d in directions)
 
 
 def less(some: Sequence[Array], others: Sequence[Array]) -> tuple[Array, ...]:
@@ -52,6 +58,8 @@ def otherwise(
                 yield probe, tuple(np.stack([np.roll(d, 1), d], -1)[..., 1] for d in directions), scale
             case Probe.TRANSPOSED if strides and several and axes > 1:
                 yield probe, tuple(d.T.copy().T for d in directions), scale
+                if axes > 2:
+                    yield probe, tuple(map(_channels_last, directions, _are_pairs(question))), scale
             case Probe.PADDED if strides and several and axes > 1:
                 yield probe, tuple(map(_part_of_more, directions, _are_pairs(question))), scale
             case Probe.SCALED_UP | Probe.SCALED_DOWN:
@@ -64,6 +72,14 @@ def _are_pairs(question: Question) -> list[bool]:
     of_results = last != FORWARD and all(step == FORWARD for step in within)
     names = question.results if of_results else [question.names[k] for k in question.active]
     return [isinstance(name, ComplexName) for name in names]
+
+
+def _channels_last(array: Array, of_pairs: bool) -> Array:
+    """The same numbers with the second axis last in memory, as convolutions of images give them."""
+    if array.ndim - of_pairs < 3:
+        return array
+    last = -1 - of_pairs
+    return np.moveaxis(np.moveaxis(array, 1, last).copy(), last, 1)
 
 
 def _part_of_more(array: Array, of_pairs: bool) -> Array:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,26 +20,39 @@ from harness.proof.faults import differ, is_right
 from harness.proof.hiding import held_hides
 from harness.proof.neutral import Argument, Ask, faults_elsewhere
 from harness.proof.question import Answer, Part
+from harness.subject.derivative import Array
 from harness.subject.operands import Opened
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
 
-Relation: TypeAlias = Callable[[float], float]
-RELATIONS: tuple[Relation, ...] = (lambda x: x, lambda x: 1 - x, lambda x: 1 / x if x else np.nan)
+Relation: TypeAlias = Callable[[Any], Any]
+
+
+def _inverse(x: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.divide(1.0, x)
+
+
+RELATIONS: tuple[Relation, ...] = (lambda x: x, lambda x: 1 - x, _inverse)
 ELSEWHERE = (3.0, 0.75)  # no number that hides something, nor half of another or twice that
 
 
-def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
-    """What is faulty where custom functions get other numbers, and what hides it; nothing where it is right.
+def faults_of_operands(
+    opened: Opened, seed: int, ask: Ask, unread: bool = False
+) -> tuple[list[Part], list[str]]:
+    """What is faulty where operands are other numbers, and what hides it; nothing where it is right.
 
     Args:
-        opened: The function with what they get as arguments.
+        opened: The function with the operands as arguments.
         seed: What seeds the draws.
         ask: Asks the same of other arguments.
+        unread: Whether those are meant that the gradient does not read, and not the others.
     """
     target, hiding = opened.target, dict[Argument, str]()
     numbers = {k: _number(target, k) for k, _ in opened.places}
     for k, name in opened.places:
+        if (name in opened.unread) != unread:
+            continue
         if numbers[k] == 2 and any(2 in array.shape for array in target.arrays):
             continue  # it may be a length
         if isinstance(k, Fixed):
@@ -60,31 +73,61 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
         return ([], []) if shown and _follow(target, numbers, which, ask) else (shown, words)
 
 
+def told_of_unread(opened: Opened, seed: int, ask: Ask) -> list[str]:
+    """That a gradient is right for these numbers alone, which it does not read; it may be meant for them."""
+    shown, hiding = faults_of_operands(opened, seed, ask, unread=True) if opened.unread else ([], [])
+    told = " and ".join(hiding)
+    return [
+        f"{told}, and the gradient does not read it: where it is another number it would be wrong"
+    ] * bool(shown)
+
+
 def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:
     """Whether the gradient has an array of the same numbers: it may read the operand at its source."""
     recording = here.sight.examined.recording if here.sight else None
     if recording is None or isinstance(k, Fixed) or target.arrays[k].size < 2:
         return False
-    constants = (e.params["value"] for e in recording.program.equations if e.primitive.name == "constant")
+    used = recording.program.giving(slice(None)).equations
+    constants = (e.params["value"] for e in used if e.primitive.name == "constant")
     return any(np.array_equal(c, target.arrays[k]) for c in constants)
 
 
 def _follow(target: Target, numbers: Mapping[Argument, float], which: Iterable[Argument], ask: Ask) -> bool:
     """Whether it is right elsewhere if others follow one of these, as they may do here."""
     for k in which:
+        like = [j for j in numbers if j != k and _may_be_of(target, j, k)]
         for relation in RELATIONS:
-            rest = [j for j, number in numbers.items() if j != k and number == relation(numbers[k])]
-            if rest and all(is_right(ask(_at(_at(target, [k], n), rest, relation(n)))) for n in ELSEWHERE):
+            rest = [j for j in like if numbers[j] == relation(numbers[k])]
+            ramps = all(max(_shape(target, own), default=1) > 1 for own in (k, *rest))
+            tied = (_at(_at(target, [k], n, ramps), rest, n, ramps, relation) for n in ELSEWHERE)
+            if rest and all(is_right(ask(own)) for own in tied):
                 return True
     return False
 
 
-def _at(target: Target, which: Iterable[Argument], number: float) -> Target:
-    """The target where all numbers of these are this one."""
+def _may_be_of(target: Target, j: Argument, k: Argument) -> bool:
+    """Whether one operand may be made of another by number: they are of one shape, or one is a number."""
+    lengths = [[n for n in _shape(target, own) if n > 1] for own in (j, k)]
+    return not all(lengths) or lengths[0] == lengths[1]
+
+
+def _at(
+    target: Target, which: Iterable[Argument], number: float, ramps: bool, relation: Relation = RELATIONS[0]
+) -> Target:
+    """The target where these follow a number, or an array that `ramps` from it to twice that."""
     chosen = list(which)
-    found = made(target, [k for k in chosen if isinstance(k, int)], lambda a: np.full_like(a, number))
+
+    def numbers(array: Array) -> Array:
+        factors = np.linspace(1, 2 if ramps else 1, array.size).reshape(array.shape)
+        return np.asarray(relation(number * factors), array.dtype)
+
+    found = made(target, [k for k in chosen if isinstance(k, int)], numbers)
     fixed = [k for k in chosen if isinstance(k, Fixed)]
-    return other(found, fixed, number) if fixed else found
+    return other(found, fixed, relation(number)) if fixed else found
+
+
+def _shape(target: Target, k: Argument) -> tuple[int, ...]:
+    return target.arrays[k].shape if isinstance(k, int) else ()
 
 
 def _number(target: Target, k: Argument) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.proof.additive import or_zeros
-from harness.proof.cotangents import SCALES, less, otherwise, rows_of_ones
+from harness.proof.cotangents import CONSTANT, SCALES, constant, less, otherwise, rows_of_ones
 from harness.proof.observe import Gradients, Observed
 from harness.proof.pulls import (
     UNRUN,
@@ -137,7 +137,8 @@ def _of_other_numbers(
     wanted, directions = question.probes, posed.directions
     strided = tested.target.framework.has_strides and any(d.size > 1 for d in directions)
     expands, counts = strided and Probe.EXPANDED in wanted, Probe.ONES in wanted or Probe.ZEROS in wanted
-    if not (expands or counts):
+    varies = Probe.CONSTANT in wanted and any(d.size > 1 for d in directions)
+    if not (expands or counts or varies):
         return
     known: list[tuple[Sequence[Array], Found]] = [(directions, first)]  # of a loss ones are what is given
 
@@ -168,6 +169,11 @@ def _of_other_numbers(
         adds = adds_up((of_part, of_others), run(ones) if of_expanded is None else of_expanded)
         if not adds:
             yield from ((Probe.ONES, run(ones), ones), (Probe.ZEROS, of_others, others))
+    if varies:
+        along = constant(directions)
+        found, of_ones = run(along), run(ones) if of_expanded is None else of_expanded
+        if isinstance(of_ones, Raised) or not is_scaled(CONSTANT, of_ones, found):
+            yield Probe.CONSTANT, found, along
     if (
         expanded
         and of_expanded is not None

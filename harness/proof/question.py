@@ -50,6 +50,7 @@ class Probe(StrEnum):
 
     ONES = "ones", "along a cotangent of ones, as the gradient of a sum is"
     ZEROS = "zeros", "along a cotangent with zeros, as a masked loss gives it"
+    CONSTANT = "constant", "along a cotangent of -0.5 everywhere, as the gradient of a mean is one number"
     EXPANDED = "expanded", "along an expanded cotangent, as sum().backward() gives it"
     STRIDED = "strided", "along a cotangent with gaps in memory"
     TRANSPOSED = "transposed", "along a transposed cotangent"

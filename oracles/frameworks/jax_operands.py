@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -13,9 +13,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.frameworks.jax_ownership import inside, is_custom, is_librarys
-from oracles.frameworks.operands import MOST, Operands, may_hide
+from oracles.frameworks.operands import MOST, Operands, may_hide, names_for
 
 Function = Callable[..., Any]
+Place = tuple[str, tuple[int, ...]]  # an argument of a rule, by its name, and its shape
 
 
 def operands_of(closed: ClosedJaxpr, floats: Sequence[float]) -> Operands | None:
@@ -25,25 +26,29 @@ def operands_of(closed: ClosedJaxpr, floats: Sequence[float]) -> Operands | None
         closed: The function.
         floats: Single numbers that it was given: these are its own arguments.
     """
-    found: dict[str, Any] = {}
+    found: dict[Place, Any] = {}
 
     def note(equation: Any, number: int, value: Any) -> Any:
-        name, value = _name(equation, number), jnp.asarray(value, equation.invars[number].aval.dtype)
-        is_one = name not in found or np.array_equal(found[name], value)
+        value = jnp.asarray(value, equation.invars[number].aval.dtype)
+        place = _name(equation, number), value.shape
+        is_one = place not in found or np.array_equal(found[place], value)
         is_own = value.ndim == 0 and complex(value) in floats
-        found[name] = value if is_one and may_hide(value) and not is_own else None
+        found[place] = value if is_one and may_hide(value) and not is_own else None
         return value
 
     _run(closed.jaxpr, closed.consts, [Known(None, True)] * len(closed.jaxpr.invars), note)
-    values = {name: value for name, value in found.items() if value is not None}
-    values = dict(list(values.items())[:MOST])
-    return Operands(values, functools.partial(_around, list(values)), nullcontext) if values else None
+    few = [place for place, value in found.items() if value is not None][:MOST]
+    if not few:
+        return None
+    names = dict(zip(few, names_for(few), strict=True))
+    values = {names[place]: found[place] for place in few}
+    return Operands(values, functools.partial(_around, names), nullcontext)
 
 
-def _around(names: Sequence[str], function: Function) -> Function:
+def _around(names: Mapping[Place, str], function: Function) -> Function:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        own = {name: kwargs.pop(name) for name in names}
+        own = {place: kwargs.pop(name) for place, name in names.items()}
         leaves, tree = jax.tree_util.tree_flatten((args, kwargs))
         arrays = [k for k, leaf in enumerate(leaves) if isinstance(leaf, jax.Array | np.ndarray)]
 
@@ -58,7 +63,7 @@ def _around(names: Sequence[str], function: Function) -> Function:
         closed, shapes = jax.make_jaxpr(of_arrays, return_shape=True)(*given)
 
         def instead(equation: Any, number: int, value: Any) -> Any:
-            return own.get(_name(equation, number), value)
+            return own.get((_name(equation, number), jnp.shape(value)), value)
 
         found = _run(closed.jaxpr, closed.consts, [Known(a, True) for a in given], instead)
         results = [own.value for own in found]

@@ -6,7 +6,7 @@ they are constants, to the rule arguments, which may be others the next time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -29,6 +29,17 @@ class Operands(NamedTuple):
     values: Mapping[str, Any]
     around: Callable[[Callable[..., Any]], Callable[..., Any]]
     given: Callable[[], AbstractContextManager[object]]
+
+
+def names_for(places: Iterable[tuple[str, tuple[int, ...]]]) -> list[str]:
+    """A name of its own for each of these, which have a name and a shape: the shape is told where needed."""
+    names = list[str]()
+    for name, shape in places:
+        own = name if name not in names else f"{name} of shape {shape}"
+        while own in names:  # rules may be called the same
+            own += "'"
+        names.append(own)
+    return names
 
 
 def may_hide(numbers: Any) -> bool:

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from oracles.exact.program.trees import Flat
-from oracles.frameworks.operands import MOST, Operands, may_hide
+from oracles.frameworks.operands import MOST, Operands, may_hide, names_for
 from oracles.frameworks.torch_rules import nodes_of
 
 Function = Callable[..., Any]
@@ -22,10 +22,11 @@ Rule = type[torch.autograd.Function]
 
 
 class Place(NamedTuple):
-    """An argument of a custom function, by its number."""
+    """An argument of a custom function, by its number and shape: of one that several layers share."""
 
     rule: Rule
     number: int
+    shape: tuple[int, ...]
 
     def __str__(self) -> str:
         names = list(inspect.signature(self.rule.forward).parameters)[_lead(self.rule) :]
@@ -56,12 +57,8 @@ def operands_of(function: Flat, points: Sequence[Sequence[Any]]) -> Operands | N
     with torch.enable_grad():
         runs = [_calls(rules, function, own) for own in points]
     found = {place: value for place, value in runs[0].items() if all(_has(run, place, value) for run in runs)}
-    places: dict[str, Place] = {}
-    for place in list(found)[:MOST]:
-        name = str(place)
-        while name in places:  # rules may be called the same
-            name += "'"
-        places[name] = place
+    few = list(found)[:MOST]
+    places = dict(zip(names_for((str(place), place.shape) for place in few), few, strict=True))
     if not places:
         return None
     latest: dict[str, Any] = {}
@@ -75,8 +72,9 @@ def operands_of(function: Flat, points: Sequence[Sequence[Any]]) -> Operands | N
         return call
 
     def instead(rule: Rule, args: Sequence[Any]) -> list[Any]:
-        own = {place.number: name for name, place in places.items() if place.rule is rule}
-        return [latest[own[k]] if k in own else a for k, a in enumerate(args)]
+        own = {(place.number, place.shape): name for name, place in places.items() if place.rule is rule}
+        names = [own.get((k, _shape(value))) for k, value in enumerate(args)]
+        return [latest[name] if name else value for name, value in zip(names, args, strict=True)]
 
     values = {name: found[place] for name, place in places.items()}
     return Operands(values, around, lambda: _forwards(rules, instead))
@@ -118,7 +116,7 @@ def _calls(rules: set[Rule], function: Flat, leaves: Sequence[Any]) -> dict[Plac
         for k, value in enumerate(args):
             of = sources.of(value) if isinstance(value, torch.Tensor) and not value.requires_grad else set()
             is_own = value in floats if type(value) is float else bool(of & held)
-            place, own = Place(rule, k), None if is_own else _constant(value)
+            place, own = Place(rule, k, _shape(value)), None if is_own else _constant(value)
             found[place] = own if place not in found or _are_same(found[place], own) else None
             tied.update({rule} if (of - moving) & known else ())
             known |= of - moving
@@ -127,6 +125,10 @@ def _calls(rules: set[Rule], function: Flat, leaves: Sequence[Any]) -> dict[Plac
     with _forwards(rules, note), sources:
         function(*leaves)
     return {place: own for place, own in found.items() if own is not None and place.rule not in tied}
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(value.shape) if isinstance(value, torch.Tensor) else ()
 
 
 def _constant(value: Any) -> Any:

@@ -259,3 +259,26 @@ def test_a_length_is_no_exponent():
     )
     narrow = X[:, :2].contiguous()
     assert check_gradient(lambda x: rule.apply(x, float(x.shape[-1])), (narrow,)).verdict == "accurate"
+
+
+def test_weights_of_several_shapes_that_one_rule_gets():
+    """A norm that two layers share: each shape is asked, and none follows one of another length."""
+    rule = function(scaled, lambda g, x, w: g)
+    wide = torch.linspace(-1, 1, 20).reshape(4, 5)
+
+    def f(x):
+        return rule.apply(rule.apply(x, ONES) @ wide, torch.ones(5))
+
+    found = check_gradient(f, (X,))
+    assert found.verdict == "wrong"
+    assert "of InOne of shape (5,) is all 1" in str(found)
+
+    @jax.custom_vjp
+    def norm(x, w):
+        return x * w
+
+    norm.defvjp(lambda x, w: (x * w, w), lambda w, g: (g, jnp.zeros_like(w)))
+    ones, more, wide = jnp.ones(4), jnp.ones(5), jnp.asarray(wide.numpy())
+    found = check_gradient(lambda x: norm(norm(x, ones) @ wide, more), (XJ,))
+    assert found.verdict == "wrong"
+    assert "of norm of shape (5,) is all 1" in str(found)

@@ -152,3 +152,21 @@ def test_labels_that_do_not_sum_to_one_are_no_rounding():
         vjp=lambda g, z, t: (g * (torch.softmax(z, -1) - t), -g * torch.log_softmax(z, -1)),
     )  # fmt: skip
     assert found.verdict is Verdict.WRONG
+
+
+@pytest.mark.parametrize("resolution", ["format", "exact"])
+@pytest.mark.parametrize(("dtype", "by"), [("float32", 5e-6), ("float64", 1e-13)])
+def test_a_derivative_of_which_nothing_is_left_where_it_is_symmetric(dtype, by, resolution):
+    """A commutator: made symmetric, its derivative is 0, and says nothing of one with the other sign."""
+    rng = np.random.default_rng(0)
+    p = ((INVERSE + INVERSE.T) * (1 + by * rng.normal(size=INVERSE.shape))).astype(dtype)
+    x = X.astype(dtype)
+
+    def check(sign):
+        return check_gradient(
+            lambda x, p: (p - p.T) @ x, (x, p), vjp=lambda g, x, p: (sign * ((p - p.T) @ g), None), argnums=0,
+            resolution=resolution,
+        )  # fmt: skip
+
+    assert check(-1).passed
+    assert check(1).verdict == "wrong"

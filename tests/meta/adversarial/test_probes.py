@@ -79,6 +79,10 @@ def by_strides(g, x):
     return 2 * g * x if g.strides[0] >= g.strides[-1] > 0 else 3 * g * x
 
 
+def _has_channels_last(g):
+    return g.is_contiguous(memory_format=torch.channels_last) and not g.is_contiguous()
+
+
 IN_MEMORY = {
     "reads memory": (
         function(as_contiguous_memory), TX, None, {"expanded", "strided", "transposed", "padded"},
@@ -88,6 +92,11 @@ IN_MEMORY = {
         {"transposed", "padded"},
     ),
     "padded": (function(of_whole_rows), TX, None, {"padded"}),
+    "channels last": (
+        function(lambda ctx, g: (g.permute(0, 2, 3, 1).reshape(g.shape) if _has_channels_last(g) else g) * 2
+                 * ctx.saved_tensors[0]),
+        torch.linspace(-1, 2, 24, dtype=torch.float64).reshape(1, 2, 3, 4), None, {"transposed"},
+    ),
     "offset": (function(from_the_start), TX, None, {"strided", "padded"}),
     "one value": (
         function(lambda ctx, g: (g.T if 0 in g.stride() else g).reshape(2, 4) * (3 if 0 in g.stride() else 2)
@@ -207,6 +216,34 @@ def test_flushing_is_found_in_every_dtype(dtype):
         return np.where(np.abs(g) < np.asarray(1e-4, g.dtype), 0 * g, g) * 2 * x
 
     assert found_by(check_gradient(square, (X.astype(dtype),), vjp=flushed)) == {"scaled-down"}
+
+
+CONSTANT = {
+    "one number": lambda g: np.ptp(g) == 0 and g.flat[0] != 1,
+    "below 0": lambda g: (g < 0).all(),
+}
+
+
+@pytest.mark.parametrize("of", CONSTANT)
+@pytest.mark.parametrize("framework", ["numpy", "torch", "jax"])
+def test_a_backward_with_a_short_way_for_one_number(of, framework):
+    """`np.exp(x)` for `g * np.exp(x)` is right where a sum is differentiated, and nowhere else."""
+    short = CONSTANT[of]
+    if framework == "numpy":
+        found = check_gradient(square, (X,), vjp=lambda g, x: (1 if short(g) else g) * 2 * x)
+    elif framework == "torch":
+        found = check_gradient(
+            function(lambda ctx, g: (1 if short(g.numpy()) else g) * 2 * ctx.saved_tensors[0]), (TX,)
+        )
+    else:
+        is_short = (
+            (lambda g: (jnp.ptp(g) == 0) & (g.ravel()[0] != 1))
+            if of == "one number"
+            else (lambda g: (g < 0).all())
+        )
+        found = check_gradient(rule(lambda x, g: (jnp.where(is_short(g), 1, g) * 2 * x,)), (JX,))
+    assert found_by(found) == {"constant"}, str(found)
+    assert not found.passed
 
 
 # -- one result, one argument -----------------------------------------------------------------------------
@@ -1055,7 +1092,9 @@ def test_probes_are_chosen_by_name(probes):
 
 @pytest.mark.parametrize("probes", [["clipped"], ["twice", "clipped"], [3], None, 3])
 def test_an_unknown_probe_is_refused_with_what_is_allowed(probes):
-    said = "probes must be True, False or names among ones, zeros, expanded, strided, .*kept.*, got "
+    said = (
+        "probes must be True, False or names among ones, zeros, constant, expanded, strided, .*kept.*, got "
+    )
     for check in (partial(check_gradient, square, (X,)), partial(check_layer, Affine(), X)):
         with pytest.raises(ValueError, match=said):
             check(probes=probes)
