@@ -107,7 +107,7 @@ def _opened(here: Answer, opening: Callable[[], Opened | None] | None) -> Opened
     """What it makes; None where no person wrote a rule, or the function raises elsewhere."""
     if opening is None or here.sight is None or not here.sight.posed.forward.freedom.keeps:
         return None
-    with suppress(Exception), without_errors():
+    with suppress(Exception), _silently():
         return opening()
     return None
 

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.subject.patience import Endless, ending
 from oracles.exact.program.code_names import names_in
 from oracles.exact.program.reach import Reach, cells
 from oracles.exact.program.trees import Derived, dtype_of
 from oracles.frameworks.operands import MOST, may_hide
 
 Function = Callable[..., Any]
+PATIENCE_S = 2.0  # for a run elsewhere
 CACHE = type(functools.cache(len))
 
 
@@ -119,11 +121,13 @@ def variables_of(function: Function, rule: Function, taken: Iterable[str]) -> li
 
 
 def unwritten(variables: Sequence[Variable], runs: Iterable[Callable[[], Any]]) -> list[Variable]:
-    """Those that nothing writes into, or replaces, in these runs; what these raise is let pass."""
+    """Those that nothing writes into, or replaces, in these runs; none if one never ends."""
     before = [[(p, p.read(), _content(p.read())) for p in v.places] for v in variables]
     for run in runs:
         try:
-            run()
+            ending(run, PATIENCE_S)
+        except Endless:
+            return []
         except Exception:
             continue
     same = [all(p.read() is own and _content(own) == told for p, own, told in each) for each in before]

@@ -369,6 +369,9 @@ class Builder:
         self.leaving: dict[
             Var, tuple[str, Var]
         ] = {}  # the masks of NaN, or of infinities, and of which value
+        # How many comparisons each mask is made of, and as numbers, 1 and 0, those of many (see `choices`).
+        self.comparisons: dict[Var, int] = {}
+        self.shares: dict[str, dict[Var, Var | None]] = {}
         self.lacks = False  # whether a number that stands in the code is NaN
         self.unsure: set[Var] = set()  # of which that is not known, though of what it is made of
         self.origin: Origin | None = None  # of the equations that are written now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -21,6 +21,7 @@ from oracles.exact.program.primitives.staying import stay_equal
 from oracles.exact.program.program import Array, Equation, Kink, Operand, Primitive, Var
 
 MASKS = (*SHAPES, not_, and_, or_)  # through which a choice finds its comparisons
+MANY = 64  # comparisons, from which on a mask is asked as a number
 
 
 def _select(pred: Array, x: Array, y: Array) -> Array:
@@ -63,7 +64,11 @@ def _around_edge(
     if primitive is not_:
         return _around_edge(operands[0], y, x, like, moves)
     if primitive in (and_, or_):
-        return _around_edges(definition, x, y, like, moves)
+        if _comparisons_in(pred) <= MANY:
+            return _around_edges(definition, x, y, like, moves)
+        share = _share(pred, like)
+        half = like.builder.constant(0.5, like.dtype)
+        return None if share is None else blend(_moved(share, moves), half, x, y, like)
     k = primitive.comparison.larger if primitive.comparison else None
     if k is None or not builder.moving.intersection(operands):
         return None
@@ -91,6 +96,62 @@ def _around_edges(
     inner, one = chosen(q, x, y)
     outer, other = chosen(p, inner, y) if logic.primitive is and_ else chosen(p, x, inner)
     return outer if one or other else None
+
+
+def _comparisons_in(mask: Var) -> int:
+    """How many comparisons choose where it does: one that stands in several others counts in each."""
+    known = mask.builder.comparisons
+    for v in _made_of(mask, known):
+        known[v] = sum(known[own] for own in _masks_in(v)) or 1
+    return known[mask]
+
+
+def _share(mask: Var, like: Var) -> Var | None:
+    """A mask of many comparisons as a number, 1 where it holds and 0 elsewhere, and on an edge of it both.
+
+    Each mask that it is made of is asked once: masks of masks, as a loop makes them, are a tree without end
+    where each is asked with what it chooses. None where none has an edge.
+    """
+    known = mask.builder.shares.setdefault(like.dtype, {})
+    for v in _made_of(mask, known):
+        known[v] = _share_of(v, like)
+    return known[mask]
+
+
+def _masks_in(mask: Var) -> tuple[Var, ...]:
+    made = mask.builder.definitions.get(mask)
+    return made.operands if made is not None and made.primitive in MASKS else ()
+
+
+def _made_of(mask: Var, known: Container[Var]) -> Iterator[Var]:
+    """The masks that it is made of and that are not known yet, each after its own, and itself."""
+    waiting = [mask]
+    while waiting:
+        v = waiting[-1]
+        if more := [own for own in _masks_in(v) if own not in known]:
+            waiting += more
+            continue
+        waiting.pop()
+        if v not in known:
+            yield v
+
+
+def _share_of(mask: Var, like: Var) -> Var | None:
+    """The same, of masks whose own are known."""
+    builder, made = like.builder, like.builder.definitions.get(mask)
+    one, zero, half = (builder.constant(n, like.dtype) for n in (1.0, 0.0, 0.5))
+    if made is None or made.primitive not in MASKS:
+        return _around_edge(mask, one, zero, like)
+    own = [builder.shares[like.dtype][v] for v in made.operands]
+    if all(share is None for share in own):
+        return None
+    shares = [select(v, one, zero) if s is None else s for v, s in zip(made.operands, own, strict=True)]
+    if made.primitive is not_:
+        return one - shares[0]
+    if made.primitive in SHAPES:
+        return _moved(shares[0], (made,))
+    p, q = shares
+    return blend(p, half, q, zero, like) if made.primitive is and_ else blend(p, half, one, q, like)
 
 
 def _moved(v: Var, moves: tuple[Equation, ...]) -> Var:
