@@ -17,7 +17,7 @@ from harness.proof.answer import answer
 from harness.proof.faults import faults, is_faulty
 from harness.proof.neutral import Ask, faults_elsewhere, faults_together
 from harness.proof.observe import Loaded
-from harness.proof.operands import faults_of_operands, told_of_unread
+from harness.proof.operands import faults_of_operands
 from harness.proof.pulls import caught, run_both
 from harness.proof.question import Answer, Part, Probe, Question, UnderTest
 from harness.proof.repeated import told_beside_once
@@ -39,7 +39,7 @@ from oracles.frameworks.framework import Subject, without_errors
 
 R = TypeVar("R")
 PATIENCE_S, OF_FIRST = 2.0, 50.0  # for a run beside the given point: seconds, and times of the first run
-Again = Callable[..., tuple[Question, UnderTest]]
+Again = Callable[[Target], tuple[Question, UnderTest]]
 HERE_ALONE = (
     "a gradient meant at the given point alone, as at an increment of 0, is asked for with probes=False"
 )
@@ -79,19 +79,14 @@ def answers(
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if not shown:
             shown, hiding = faults_together(here, target, question.seed, ask)
-        unread = list[str]()
         if not shown and (opened := _opened(here, opening)):
-            again_so = partial(again, backward=opened.backward) if again and opened.backward else again
-            ask_so = _asking(question, tested, target, again_so, _patience_s(here))
-            shown, hiding = faults_of_operands(opened, question.seed, ask_so)
-            unread = told_of_unread(opened, question.seed, ask_so)
+            shown, hiding = faults_of_operands(opened, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
         else:
             told = [
-                *unread,
                 *told_beside_symmetric(here, target, question.seed, ask),
                 *told_beside_once(here, target, ask),
             ]

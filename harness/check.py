@@ -16,7 +16,6 @@ from harness.asking import question_of
 from harness.directions import asks_in_directions, in_directions
 from harness.inputs.points import away, opposite, points
 from harness.proof.materiality import Resolution
-from harness.proof.pulls import run_both
 from harness.proof.question import Answer, Question, UnderTest, ValueRule
 from harness.result import GradientError, Result
 from harness.subject import given
@@ -24,7 +23,7 @@ from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
 from harness.subject.names import parameters_of
-from harness.subject.operands import Opened, opened, with_variables
+from harness.subject.operands import Opened, opened
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
 from harness.subject.tested import under_test
@@ -202,12 +201,6 @@ def check_gradient(
         probes=asked.probes, resolution=asked.resolution,
     )  # fmt: skip
     question = asked_of(target)
-
-    def of_both(f: Function, vjp: Function, own: Mapping[str, Any]) -> Target:
-        named, more = argnums is not None, {**keywords, **own}
-        found = target_of(f, args, more, argnums, framework, trained=False)
-        return with_given_numbers(found, args, vjp, partial(_target_again, f, more, framework), named)
-
     others = boundary is not False or asked.samples
     beside = list(points(target, boundary, asked.samples, asked.seed)) if others else []
 
@@ -215,11 +208,6 @@ def check_gradient(
         return opposite(target).arrays, next(away(target, asked.seed))
 
     def opening() -> Opened | None:
-        if backward and target.framework.name != "numpy":
-            return None  # what a compiled function has read stays in it
-        if backward:
-            runs = [partial(run_both, tested, arrays) for arrays in elsewhere()]
-            return with_variables(function, backward, keywords, runs, of_both)
         again = partial(target_of, function, args, argnums=argnums, named=framework)
         return opened(target, lambda own, around: again({**keywords, **own}, around=around), elsewhere)
 
@@ -230,8 +218,8 @@ def check_gradient(
             target,
             result,
             beside,
-            lambda other, **own: (asked_of(other), of_target(other, **own)),
-            None if spec or surrogate else opening,
+            lambda other: (asked_of(other), of_target(other)),
+            None if backward or spec or surrogate else opening,
         )
         if asks_in_directions(found, target, derivative, backward):
             of_order = partial(under_test, target, backward=backward, compiled=compiled)

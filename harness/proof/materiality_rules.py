@@ -244,8 +244,10 @@ def symmetric_data(compared: Comparison) -> None:
     _with_data(compared, made_symmetric, "symmetric")
 
 
-def _largest(e: Enclosure) -> float:
-    return float(np.max(np.abs(e.mid), initial=0.0))
+def _is_gone(s: Enclosure, t: Enclosure) -> bool:
+    """Whether next to nothing is left of the truth, which was more than rounding."""
+    left, was = (float(np.max(np.abs(e.mid), initial=0.0)) for e in (s, t))
+    return left < NEAR * was
 
 
 def _with_data(compared: Comparison, make: Callable[[Array, str], Array | None], kind: str) -> None:
@@ -262,7 +264,7 @@ def _with_data(compared: Comparison, make: Callable[[Array, str], Array | None],
             )
             told = zip(own, spec, compared.true, strict=True)
             found = [
-                known_to_meet(e, s) & (t.wide | (are_narrow(e, s, t) & within(s, t, NEAR, _largest(t))))
+                known_to_meet(e, s) & (t.wide | (are_narrow(e, s, t) & (not _is_gone(s, t))))
                 for e, s, t in told
             ]
             compared.accept(found, f": {_listed(names)} is {kind} but for its rounding, which explains that")

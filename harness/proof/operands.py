@@ -37,22 +37,17 @@ RELATIONS: tuple[Relation, ...] = (lambda x: x, lambda x: 1 - x, _inverse)
 ELSEWHERE = (3.0, 0.75)  # no number that hides something, nor half of another or twice that
 
 
-def faults_of_operands(
-    opened: Opened, seed: int, ask: Ask, unread: bool = False
-) -> tuple[list[Part], list[str]]:
+def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
     """What is faulty where operands are other numbers, and what hides it; nothing where it is right.
 
     Args:
         opened: The function with the operands as arguments.
         seed: What seeds the draws.
         ask: Asks the same of other arguments.
-        unread: Whether those are meant that the gradient does not read, and not the others.
     """
     target, hiding = opened.target, dict[Argument, str]()
     numbers = {k: _number(target, k) for k, _ in opened.places}
     for k, name in opened.places:
-        if (name in opened.unread) != unread:
-            continue
         if numbers[k] == 2 and any(2 in array.shape for array in target.arrays):
             continue  # it may be a length
         if isinstance(k, Fixed):
@@ -71,15 +66,6 @@ def faults_of_operands(
         shown, words = faults_elsewhere(replace(here, hiding=hiding), target, seed, moved)
         which = [k for k, told in hiding.items() if told in words]
         return ([], []) if shown and _follow(target, numbers, which, ask) else (shown, words)
-
-
-def told_of_unread(opened: Opened, seed: int, ask: Ask) -> list[str]:
-    """That a gradient is right for these numbers alone, which it does not read; it may be meant for them."""
-    shown, hiding = faults_of_operands(opened, seed, ask, unread=True) if opened.unread else ([], [])
-    told = " and ".join(hiding)
-    return [
-        f"{told}, and the gradient does not read it: where it is another number it would be wrong"
-    ] * bool(shown)
 
 
 def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:

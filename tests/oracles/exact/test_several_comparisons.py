@@ -190,3 +190,47 @@ def test_entropies_of_jax_are_right(name):
     p, q = jnp.array([0.3, 0.7, 1.2]), jnp.array([0.28, 0.9, 0.4])
     found = harness.check_gradient(function, (p,) if name == "entr" else (p, q))
     assert found.verdict is Verdict.ACCURATE
+
+
+def parity(of, x):
+    """A mask of masks, each of which stands in the next one twice: as a tree it has 2^40 comparisons."""
+    odd = x > 100
+    for k in range(40):
+        odd = (odd & (x <= k)) | (~odd & (x > k))
+    return of.where(odd, 3 * x, x)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "convention"), (3, "convention"), (4, "wrong")])
+@pytest.mark.parametrize("framework", LIKE)
+def test_masks_of_masks(framework, factor, verdict):
+    """At 7 the parity changes, and between 7 and 8 it does not; each mask is asked once."""
+
+    def rule(of, g, x):
+        return of.where(x == 7, factor * g, of.where(x == 7.5, g, 3 * g))
+
+    found = asked(framework, parity, rule, [7.0, 7.5, 8.5])[-1]
+    assert found.verdict == verdict, str(found)
+
+
+def log_sum_exp(*terms):
+    most = max(terms)
+    return most if most == -np.inf else most + np.log(sum(np.exp(t - most) for t in terms))
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.0 + 1e-9])
+def test_a_lattice_of_logarithms_by_a_loop(factor):
+    """As a textbook's CTC has it: what may be infinite is asked at each step, of what the last one made."""
+
+    def forward(x):
+        a = [x[0], x[0] / 2, -np.inf]
+        for t in range(1, len(x)):
+            a = [a[0] + x[t], log_sum_exp(a[0], a[1]) + x[t], log_sum_exp(a[1], a[2], a[0]) + x[t]]
+        return log_sum_exp(*a)
+
+    def gradient(x):
+        steps = np.linalg.matrix_power(np.array([[1.0, 1, 1], [0, 1, 1], [0, 0, 1]]), len(x) - 1)
+        weights = steps.sum(1) * np.exp(x[0] * np.array([1, 0.5, 0])) * [1, 1, 0]
+        return np.array([factor * weights @ [1, 0.5, 0] / weights.sum(), *np.ones(len(x) - 1)])
+
+    x = np.random.default_rng(0).normal(size=8)
+    assert harness.check_gradient(forward, (x,), grad=gradient).passed == (factor == 1)
