@@ -21,7 +21,7 @@ from oracles.exact.program.primitives.staying import stay_equal
 from oracles.exact.program.program import Array, Equation, Kink, Operand, Primitive, Var
 
 MASKS = (*SHAPES, not_, and_, or_)  # through which a choice finds its comparisons
-MANY = 64  # comparisons, from which on a mask is asked as a number
+MANY = 256  # comparisons, from which on a mask is asked as a number
 
 
 def _select(pred: Array, x: Array, y: Array) -> Array:
@@ -110,7 +110,7 @@ def _share(mask: Var, like: Var) -> Var | None:
     """A mask of many comparisons as a number, 1 where it holds and 0 elsewhere, and on an edge of it both.
 
     Each mask that it is made of is asked once: masks of masks, as a loop makes them, are a tree without end
-    where each is asked with what it chooses. None where none has an edge.
+    where each is asked with what it chooses; that tells where no edge of it matters, and is asked of few. None where none has an edge.
     """
     known = mask.builder.shares.setdefault(like.dtype, {})
     for v in _made_of(mask, known):
