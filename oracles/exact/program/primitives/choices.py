@@ -110,7 +110,8 @@ def _share(mask: Var, like: Var) -> Var | None:
     """A mask of many comparisons as a number, 1 where it holds and 0 elsewhere, and on an edge of it both.
 
     Each mask that it is made of is asked once: masks of masks, as a loop makes them, are a tree without end
-    where each is asked with what it chooses; that tells where no edge of it matters, and is asked of few. None where none has an edge.
+    where each is asked with what it chooses. (Of few that is done: it tells where an edge does not matter.)
+    None where none has an edge.
     """
     known = mask.builder.shares.setdefault(like.dtype, {})
     for v in _made_of(mask, known):
