@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -35,7 +34,7 @@ from oracles.exact.program.errors import Opaque, Undecided, Unsupported, first_l
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import Recording
 from oracles.frameworks.calls import Mend, Watched
-from oracles.frameworks.framework import Subject, without_errors
+from oracles.frameworks.framework import Subject, silently
 
 R = TypeVar("R")
 PATIENCE_S, OF_FIRST = 2.0, 50.0  # for a run beside the given point: seconds, and times of the first run
@@ -102,7 +101,7 @@ def _opened(here: Answer, opening: Callable[[], Opened | None] | None) -> Opened
     """What it makes; None where no person wrote a rule, or the function raises elsewhere."""
     if opening is None or here.sight is None or not here.sight.posed.forward.freedom.keeps:
         return None
-    with suppress(Exception), _silently():
+    with suppress(Exception), silently():
         return opening()
     return None
 
@@ -116,7 +115,7 @@ def _asking(question: Question, tested: UnderTest, target: Target, again: Again 
             if again is None:
                 return Answer(())
             try:
-                with _silently():
+                with silently():
                     own, of_other = ending(partial(again, other), most_s)
             except Endless:
                 return Answer(())
@@ -125,14 +124,7 @@ def _asking(question: Question, tested: UnderTest, target: Target, again: Again 
     return ask
 
 
-@contextmanager
-def _silently() -> Iterator[None]:
-    """What is warned of beside the point is no news; raised, a warning would end a run."""
-    with without_errors(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
+@silently()
 def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], most_s: float) -> Answer:
     """The answer beside the point; none where the function or the gradient loops for ever there.
 
@@ -140,12 +132,11 @@ def _if_it_ends(question: Question, tested: UnderTest, arrays: Sequence[Any], mo
     """
     if isinstance(tested, Tested) and tested.target.framework.name != "jax":
         try:
-            with current().aside(), _silently():
+            with current().aside():
                 ending(lambda: caught(partial(run_both, tested, arrays)), most_s)
         except Endless:
             return Answer(())
-    with _silently():
-        return answer_beside(question, tested, arrays, Probe.BESIDE)
+    return answer_beside(question, tested, arrays, Probe.BESIDE)
 
 
 def _patience_s(here: Answer) -> float:

@@ -204,11 +204,12 @@ def check_gradient(
     others = boundary is not False or asked.samples
     beside = list(points(target, boundary, asked.samples, asked.seed)) if others else []
 
-    def elsewhere() -> Sequence[Sequence[Any]]:
-        return opposite(target).arrays, next(away(target, asked.seed))
-
     def opening() -> Opened | None:
         again = partial(target_of, function, args, argnums=argnums, named=framework)
+
+        def elsewhere() -> Sequence[Sequence[Any]]:
+            return opposite(target).arrays, next(away(target, asked.seed))
+
         return opened(target, lambda own, around: again({**keywords, **own}, around=around), elsewhere)
 
     with in_threads(count):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 
 from harness.gate.baseline import Expected
@@ -11,7 +10,7 @@ from harness.gate.suite import timed_part
 from harness.proof.observe import Loaded
 from harness.result import Result
 from harness.runs.timing import Ratio, is_slower, quick
-from oracles.frameworks.framework import without_errors
+from oracles.frameworks.framework import silently
 
 BUDGET_S = 0.05  # that a look at one check takes
 PATIENCE = 10  # times as long, where the baseline has a time: what became slow is timed all the same
@@ -39,8 +38,7 @@ class Clock:
         self._done.add(name)
         before = [r for e in self._expected if _is_of(e, result.subject, part.name) and (r := ratio_of(e))]
         try:
-            with without_errors(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with silently():
                 ran = load()
                 most_s = BUDGET_S * (PATIENCE if before else 1)
                 first = quick(ran.gradient, ran.value, BUDGET_S, most_s)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
@@ -21,7 +20,7 @@ from harness.proof.sight import Sight
 from harness.subject.state import leaving_no_trace
 from harness.subject.tested import Tested
 from oracles.exact.from_numpy.chance import seeded_chance
-from oracles.frameworks.framework import differentiating, without_errors
+from oracles.frameworks.framework import differentiating, silently
 
 COUNT = 200  # points of a sweep
 START = 96  # of them at first, evenly; the others go where something happens
@@ -63,8 +62,7 @@ def sweep(sight: Sight, part: int, element: tuple[int, ...], work: float = WORK)
 
     @leaving_no_trace
     def measured(function: Any, vjp: Any = None) -> list[Point]:
-        with warnings.catch_warnings(), differentiating(), seeded_chance(), without_errors():
-            warnings.simplefilter("ignore")
+        with differentiating(), seeded_chance(), silently():
             return _refined(measure, found, dtype, count, at_once)
 
     name = question.names[question.active[part]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -35,7 +34,7 @@ from harness.verdicts import RIGHT, Verdict
 from oracles.exact.enclose.identities import vanishing
 from oracles.exact.program.errors import ExactError, Undecided, Unsupported
 from oracles.exact.program.recording import shown
-from oracles.frameworks.framework import Subject, without_errors
+from oracles.frameworks.framework import Subject, silently
 
 ATTACHED = (
     "a custom function gives a gradient to what is computed under no_grad, or detached: it is compared with "
@@ -81,8 +80,7 @@ def _answer(question: Question, tested: UnderTest, arrays: Sequence[Array], name
     is_known = all(part.verdict is not Verdict.UNDECIDED for part in found.parts)
     if is_known and name == GIVEN and question.is_plain and isinstance(tested, Tested):
         run = partial(run_both, tested)
-        with without_errors(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # nobody asked for what is nearby
+        with silently():  # nobody asked for what is nearby
             confirm_nearby(tested.target, posed.forward, arrays, question.specify, run, question.limits)
     if any(part.verdict in UNEQUAL and not part.of_value for part in found.parts):
         whole = as_symmetric(question, tested, posed, found, arrays, partial(_examined, name=name))

@@ -12,8 +12,8 @@ from harness.subject.derivative import FORWARD, Array
 
 # Powers of two, so that a linear gradient moves with them to the bit; as far as the dtype stays normal.
 SCALES = {Probe.SCALED_UP: -(2.0**20), Probe.SCALED_DOWN: 2.0**-20}
-CONSTANT = -0.5
 OF_FLOAT16 = {Probe.SCALED_UP: -(2.0**8), Probe.SCALED_DOWN: 2.0**-12}
+CONSTANT = -0.5
 
 
 def rows_of_ones(question: Question, directions: Sequence[Array]) -> tuple[Array, ...]:

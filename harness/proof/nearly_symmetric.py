@@ -51,4 +51,4 @@ def _is_less(again: Answer, found: Answer) -> bool:
     if again.sight is None or found.sight is None:
         return True
     true = zip(again.sight.posed.true.enclosures, found.sight.posed.true.enclosures, strict=True)
-    return any(2 * np.max(np.abs(a.mid), initial=0) < np.max(np.abs(b.mid), initial=0) for a, b in true)
+    return any(2 * there.largest < here.largest for there, here in true)

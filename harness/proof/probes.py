@@ -6,7 +6,6 @@ yielded, to be judged.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,7 +40,7 @@ from harness.subject.derivative import GRADIENT, Array
 from harness.subject.tested import Tested
 from oracles.exact.program.program import Origin
 from oracles.exact.program.recording import FREE
-from oracles.frameworks.framework import without_errors
+from oracles.frameworks.framework import silently
 
 MOST, OF_MANY = 8, 3  # results, or arguments, that are probed one by one; and of more arguments
 LARGE = 256  # operations: so many that JAX takes longer to compile them, if it does, than to trace them
@@ -72,8 +71,7 @@ class Differing:
 
 def differing(question: Question, tested: Tested, posed: Posed, seen: Observed) -> list[Differing]:
     """Run the probes that are wanted; what they warn of, the first run has warned of already."""
-    with without_errors(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silently():
         return list(_differing(question, tested, posed, seen))
 
 
@@ -135,9 +133,9 @@ def _of_other_numbers(
 ) -> Iterator[tuple[Probe, Found, tuple[Array, ...]]]:
     """Along ones and zeros, which code may take a short way for: they must add up to what is known."""
     wanted, directions = question.probes, posed.directions
-    strided = tested.target.framework.has_strides and any(d.size > 1 for d in directions)
+    several = any(d.size > 1 for d in directions)
+    strided, varies = tested.target.framework.has_strides and several, Probe.CONSTANT in wanted and several
     expands, counts = strided and Probe.EXPANDED in wanted, Probe.ONES in wanted or Probe.ZEROS in wanted
-    varies = Probe.CONSTANT in wanted and any(d.size > 1 for d in directions)
     if not (expands or counts or varies):
         return
     known: list[tuple[Sequence[Array], Found]] = [(directions, first)]  # of a loss ones are what is given

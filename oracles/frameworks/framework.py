@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import traceback
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -412,6 +413,14 @@ def differentiating() -> Iterator[None]:
 def without_errors() -> AbstractContextManager[None]:
     """Where the user's functions run unasked: NumPy's floating-point errors are no news there."""
     return _errors_in_functions({"all": "ignore"})
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """The same, and what they warn of is no news either; raised, a warning would end a run."""
+    with without_errors(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

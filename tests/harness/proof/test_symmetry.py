@@ -170,3 +170,19 @@ def test_a_derivative_of_which_nothing_is_left_where_it_is_symmetric(dtype, by, 
 
     assert check(-1).passed
     assert check(1).verdict == "wrong"
+
+
+@pytest.mark.parametrize("decades", [1, 3])
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.ACCURATE), (1.0 + 1e-9, Verdict.WRONG)])
+def test_a_quadratic_form_at_its_minimum(decades, factor, verdict):
+    """Its derivative is rounding alone, and so is how far the matrix is from its transpose."""
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    matrix = np.linalg.inv((axes * np.logspace(0, -decades, 6)) @ axes.T)
+    assert not np.array_equal(matrix, matrix.T)
+    b = rng.normal(size=6)
+    found = check_gradient(
+        lambda x: 0.5 * x @ matrix @ x - b @ x, (np.linalg.solve(matrix, b),),
+        grad=lambda x: factor * (matrix @ x) - b,
+    )  # fmt: skip
+    assert found.verdict is verdict, found

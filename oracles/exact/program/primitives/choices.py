@@ -139,14 +139,14 @@ def _made_of(mask: Var, known: Container[Var]) -> Iterator[Var]:
 
 def _share_of(mask: Var, like: Var) -> Var | None:
     """The same, of masks whose own are known."""
-    builder, made = like.builder, like.builder.definitions.get(mask)
+    builder, masks = like.builder, _masks_in(mask)
     one, zero, half = (builder.constant(n, like.dtype) for n in (1.0, 0.0, 0.5))
-    if made is None or made.primitive not in MASKS:
+    if not masks:
         return _around_edge(mask, one, zero, like)
-    own = [builder.shares[like.dtype][v] for v in made.operands]
+    made, own = builder.definitions[mask], [builder.shares[like.dtype][v] for v in masks]
     if all(share is None for share in own):
         return None
-    shares = [select(v, one, zero) if s is None else s for v, s in zip(made.operands, own, strict=True)]
+    shares = [select(v, one, zero) if s is None else s for v, s in zip(masks, own, strict=True)]
     if made.primitive is not_:
         return one - shares[0]
     if made.primitive in SHAPES:
