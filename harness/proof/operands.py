@@ -3,14 +3,15 @@
 A module's weights of ones, its running mean of zeros, the scale of 1.0 that a closure holds: to the function
 they are constants, to the rule arguments. So it is asked at other ones, as if they were the function's too.
 What the derivative does not depend on, as the factor by which a rule means to scale the gradient alone, is
-what it must be. So is what follows another operand: a scale and its inverse, p and 1 - p, one array that two
-rules get. Nobody knows which do, so a rule that is right where they do is accused of nothing.
+what it must be. So is what follows another operand: a scale and its square or its logarithm, p and 1 - p, one
+array that two rules get. Nobody knows which do, so a rule that is right where they do is accused of nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice, product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,17 +25,20 @@ from harness.subject.derivative import Array
 from harness.subject.operands import Opened
 from harness.subject.target import Target
 from oracles.exact.program.trees import Fixed
+from oracles.frameworks.operands import SPECIAL
 
 Relation: TypeAlias = Callable[[Any], Any]
 
 
-def _inverse(x: Any) -> Any:
-    with np.errstate(divide="ignore"):
-        return np.divide(1.0, x)
-
-
-RELATIONS: tuple[Relation, ...] = (lambda x: x, lambda x: 1 - x, _inverse)
-ELSEWHERE = (3.0, 0.75)  # no number that hides something, nor half of another or twice that
+# A scale with its variance, their inverses and logarithms; the sine of a cosine.
+RELATIONS: tuple[Relation, ...] = (
+    lambda x: x, lambda x: 1 - x, lambda x: 1 / x, lambda x: x * x, np.sqrt, lambda x: 1 / (x * x),
+    lambda x: 1 / np.sqrt(x), lambda x: -x, lambda x: 2 * x, lambda x: x / 2, np.log, np.exp,
+    lambda x: 1 - x * x, lambda x: np.sqrt(1 - x * x),
+)  # fmt: skip
+ROUNDED = 2.0**-8  # how far what follows may be off, of itself: by the rounding of bfloat16
+MOST_WAYS = 64  # in which others may follow one
+ELSEWHERE = (0.3, 3.0)  # no number that hides something, nor half of another or twice that
 
 
 def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
@@ -50,9 +54,9 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
     for k, name in opened.places:
         if numbers[k] == 2 and any(2 in array.shape for array in target.arrays):
             continue  # it may be a length
-        if isinstance(k, Fixed):
+        if isinstance(k, Fixed) and numbers[k] in SPECIAL:
             hiding[k] = f"{name} is {numbers[k]:g}"
-        elif held_hides(as_numbers(target.arrays[k], k in target.flat.complex), target.arrays):
+        elif isinstance(k, int) and held_hides(_as_numbers(target, k), target.arrays):
             hiding[k] = f"{name} is all {numbers[k]:g}"
     with opened.given():
         if not hiding or not is_right(here := ask(target)):
@@ -78,17 +82,45 @@ def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:
     return any(np.array_equal(c, target.arrays[k]) for c in constants)
 
 
+@np.errstate(all="ignore")
 def _follow(target: Target, numbers: Mapping[Argument, float], which: Iterable[Argument], ask: Ask) -> bool:
     """Whether it is right elsewhere if others follow one of these, as they may do here."""
-    for k in which:
-        like = [j for j in numbers if j != k and _may_be_of(target, j, k)]
-        for relation in RELATIONS:
-            rest = [j for j in like if numbers[j] == relation(numbers[k])]
-            ramps = all(max(_shape(target, own), default=1) > 1 for own in (k, *rest))
-            tied = (_at(_at(target, [k], n, ramps), rest, n, ramps, relation) for n in ELSEWHERE)
-            if rest and all(is_right(ask(own)) for own in tied):
-                return True
-    return False
+    return any(_is_followed(target, numbers, k, ask) for k in which)
+
+
+def _is_followed(target: Target, numbers: Mapping[Argument, float], k: Argument, ask: Ask) -> bool:
+    """Whether it is right elsewhere in some way in which others follow that one, or stay."""
+
+    def may_stay(j: Argument) -> bool:
+        return is_right(ask(_at(target, [j], ELSEWHERE[0], False)))
+
+    following = dict[Argument, list[Relation]]()
+    for j in numbers:
+        fits = [r for r in RELATIONS if _is_close(r(np.float64(numbers[k])), numbers[j])]
+        if j != k and fits and _may_be_of(target, j, k) and not may_stay(j):  # else it follows nothing
+            following[j] = [*fits, _stays]
+    ramps = all(max(_shape(target, own), default=1) > 1 for own in (k, *following))
+
+    def tied(number: float, by: Iterable[Relation]) -> Target:
+        found = _at(target, [k], number, ramps)
+        for j, relation in zip(following, by, strict=True):
+            found = found if relation is _stays else _at(found, [j], number, ramps, relation)
+        return found
+
+    ways = (by for by in product(*following.values()) if any(relation is not _stays for relation in by))
+    return any(
+        all(is_right(ask(tied(n, by))) for n in ELSEWHERE if all(np.isfinite(r(n)) for r in by))
+        for by in islice(ways, MOST_WAYS)
+    )
+
+
+def _stays(x: Any) -> Any:
+    """Of what follows nothing."""
+    return x
+
+
+def _is_close(one: Any, other: float) -> bool:
+    return bool(abs(one - other) <= ROUNDED * abs(other))
 
 
 def _may_be_of(target: Target, j: Argument, k: Argument) -> bool:
@@ -120,4 +152,8 @@ def _number(target: Target, k: Argument) -> float:
     """The number that all of an operand are."""
     if isinstance(k, Fixed):
         return float(k.leaf)
-    return float(as_numbers(target.arrays[k], k in target.flat.complex).flat[0].real)
+    return float(_as_numbers(target, k).flat[0].real)
+
+
+def _as_numbers(target: Target, k: int) -> Array:
+    return as_numbers(target.arrays[k], k in target.flat.complex)

@@ -13,7 +13,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
 from oracles.frameworks.jax_ownership import inside, is_custom, is_librarys
-from oracles.frameworks.operands import MOST, Operands, may_hide, names_for
+from oracles.frameworks.operands import Operands, chosen_of, is_one_number, names_for
 
 Function = Callable[..., Any]
 Place = tuple[str, tuple[int, ...]]  # an argument of a rule, by its name, and its shape
@@ -33,11 +33,11 @@ def operands_of(closed: ClosedJaxpr, floats: Sequence[float]) -> Operands | None
         place = _name(equation, number), value.shape
         is_one = place not in found or np.array_equal(found[place], value)
         is_own = value.ndim == 0 and complex(value) in floats
-        found[place] = value if is_one and may_hide(value) and not is_own else None
+        found[place] = value if is_one and is_one_number(value) and not is_own else None
         return value
 
     _run(closed.jaxpr, closed.consts, [Known(None, True)] * len(closed.jaxpr.invars), note)
-    few = [place for place, value in found.items() if value is not None][:MOST]
+    few = chosen_of({place: value for place, value in found.items() if value is not None})
     if not few:
         return None
     names = dict(zip(few, names_for(few), strict=True))

@@ -6,11 +6,14 @@ they are constants, to the rule arguments, which may be others the next time.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+
+P = TypeVar("P")
 
 SPECIAL = (0, 0.5, 1, 2)  # numbers that may hide a mistake
 MOST = 16  # operands
@@ -42,10 +45,19 @@ def names_for(places: Iterable[tuple[str, tuple[int, ...]]]) -> list[str]:
     return names
 
 
-def may_hide(numbers: Any) -> bool:
-    """Whether all its numbers are the same, and such that a mistake may not show: it is floating."""
+def is_one_number(numbers: Any) -> bool:
+    """Whether all its numbers are the same, real and finite: it is floating."""
     array = np.asarray(numbers)
     if array.dtype.kind not in "fcV" or not array.size:
         return False
     first = complex(array.flat[0])
-    return first in SPECIAL and bool((array == array.flat[0]).all())
+    return not first.imag and math.isfinite(first.real) and bool((array == array.flat[0]).all())
+
+
+def chosen_of(found: Mapping[P, Any]) -> list[P]:
+    """Those places to ask at other numbers, where a mistake may hide, and then what may follow them.
+
+    None where none hides one.
+    """
+    hide = [place for place, value in found.items() if complex(np.asarray(value).flat[0]) in SPECIAL]
+    return [*hide, *(place for place in found if place not in hide)][:MOST] if hide else []

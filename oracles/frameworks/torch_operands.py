@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from oracles.exact.program.trees import Flat
-from oracles.frameworks.operands import MOST, Operands, may_hide, names_for
+from oracles.frameworks.operands import Operands, chosen_of, is_one_number, names_for
 from oracles.frameworks.torch_rules import nodes_of
 
 Function = Callable[..., Any]
@@ -57,7 +57,7 @@ def operands_of(function: Flat, points: Sequence[Sequence[Any]]) -> Operands | N
     with torch.enable_grad():
         runs = [_calls(rules, function, own) for own in points]
     found = {place: value for place, value in runs[0].items() if all(_has(run, place, value) for run in runs)}
-    few = list(found)[:MOST]
+    few = chosen_of(found)
     places = dict(zip(names_for((str(place), place.shape) for place in few), few, strict=True))
     if not places:
         return None
@@ -101,7 +101,7 @@ class _Sources(TorchFunctionMode):
 
 
 def _calls(rules: set[Rule], function: Flat, leaves: Sequence[Any]) -> dict[Place, Any]:
-    """What may hide a mistake of what they get in a run, and is no argument of the function.
+    """What they get in a run that is one number throughout, and no argument of the function.
 
     It must be the same in each call. A rule that gets two that are computed of one tensor, as a weight and
     its inverse, is left out: one may have to follow the other.
@@ -132,14 +132,14 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _constant(value: Any) -> Any:
-    """A copy of what is not differentiated and may hide something; None of anything else."""
-    if type(value) is float and may_hide(value):
+    """A copy of what is not differentiated, and is one number throughout; None of anything else."""
+    if type(value) is float and is_one_number(value):
         return value
     if not isinstance(value, torch.Tensor) or value.requires_grad or value.layout != torch.strided:
         return None
     if not (value.is_floating_point() or value.is_complex()):
         return None
-    return value.detach().clone() if may_hide(value.detach().to("cpu", torch.complex128)) else None
+    return value.detach().clone() if is_one_number(value.detach().to("cpu", torch.complex128)) else None
 
 
 def _has(run: dict[Place, Any], place: Place, value: Any) -> bool:

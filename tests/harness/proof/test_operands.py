@@ -217,11 +217,29 @@ def kept(x, p, keep):
     return x * (1 - p)
 
 
+def exp(x):
+    return torch.exp(x) if isinstance(x, torch.Tensor) else jnp.exp(x)
+
+
+def by_log(x, log, s):
+    return x * exp(log)
+
+
+def scaled_by_first(x, c, s):
+    return x * c
+
+
 FOLLOWING = {  # what follows another operand, at numbers that hide something
     "the inverse of an array": (divided, lambda g, x, s, inverse: g * inverse, ONES, ONES.clone()),
     "the inverse of a number": (divided, lambda g, x, s, inverse: g * inverse, 2.0, 0.5),
     "what is left of nothing": (kept, lambda g, x, p, keep: g * keep, 0.0, 1.0),
     "what is left of a half": (kept, lambda g, x, p, keep: g * keep, 0.5, 0.5),
+    "the variance of ones": (divided, lambda g, x, s, v: g * s / v, ONES, ONES.clone()),
+    "the variance of 2": (divided, lambda g, x, s, v: g * s / v, 2.0, 4.0),
+    "a precision": (divided, lambda g, x, s, w: g * s * w, ONES, ONES.clone()),
+    "a logarithm of ones": (divided, lambda g, x, s, log: g * s / exp(2 * log), ONES, 0 * ONES),
+    "what a logarithm of 0 is of": (by_log, lambda g, x, log, s: g * s, 0 * ONES, ONES),
+    "a sine beside a cosine": (scaled_by_first, lambda g, x, c, s: g * c / (c * c + s * s), ONES, 0 * ONES),
 }
 
 
@@ -240,6 +258,20 @@ def test_of_two_that_do_not_follow_each_other_one_may_be_forgotten():
     rule = function(lambda x, mean, var: (x - mean) / var, lambda g, x, mean, var: g)
     found = check_gradient(lambda x: rule.apply(x, torch.zeros(4), torch.ones(4)), (X,))
     assert found.verdict == "wrong"
+    cubed = function(lambda x, s, v: x / s, lambda g, x, s, v: g / v**3)
+    assert check_gradient(lambda x: cubed.apply(x, ONES, torch.ones(4)), (X,)).verdict == "wrong"
+
+
+def test_several_that_follow_one_each_in_its_way():
+    def density(x, scale, variance, precision, log):
+        return -x * x / 2 * precision - log
+
+    rule = function(density, lambda g, x, s, v, p, log: -g * x * v / s**4)
+    scale = torch.ones(4)
+    given = scale, scale**2, scale**-2, scale.log()
+    assert check_gradient(lambda x: rule.apply(x, *given), (X,)).verdict == "accurate"
+    forgets = function(density, lambda g, x, s, v, p, log: -g * x / s**3)
+    assert check_gradient(lambda x: forgets.apply(x, *given), (X,)).verdict == "wrong"
 
 
 def test_two_rules_that_get_one_array_and_one_that_reads_it_elsewhere():
