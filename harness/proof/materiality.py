@@ -18,6 +18,7 @@ from harness.proof.materiality_rules import (
     differ_as_spelled,
     moved_longer_literals,
     normalised_data,
+    projected_data,
     rounded_data,
     symmetric_data,
     with_literals,
@@ -62,7 +63,7 @@ def explain_by_others(
     if resolution is Resolution.FORMAT and not compared.agrees[k].all():
         other = alone()
         other.agrees = [a if j == k else np.ones_like(a) for j, a in enumerate(compared.agrees)]
-        for rule in (rounded_data, normalised_data, symmetric_data):
+        for rule in (rounded_data, projected_data, normalised_data, symmetric_data):
             rule(other)
         compared.agrees[k] = other.agrees[k]
         compared.notes += other.notes

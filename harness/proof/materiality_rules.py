@@ -27,7 +27,7 @@ from harness.proof.nearness import (
     resolving,
     within,
 )
-from harness.proof.normalised import made_normalised
+from harness.proof.normalised import made_normalised, made_projection
 from harness.proof.sides import Side, has_any
 from harness.proof.symmetry import made_symmetric
 from harness.subject.derivative import Array
@@ -244,6 +244,11 @@ def symmetric_data(compared: Comparison) -> None:
     _with_data(compared, made_symmetric, "symmetric")
 
 
+def projected_data(compared: Comparison) -> None:
+    """A projection on columns, B inv(B.T B) B.T, is one: of |x - P x|^2 the gradient is 2 (x - P x)."""
+    _with_data(compared, made_projection, "a projection")
+
+
 def _with_data(compared: Comparison, make: Callable[[Array, str], Array | None], kind: str) -> None:
     """Both again with data that is what it is meant to be, where it is off that by its rounding alone.
 
@@ -298,6 +303,7 @@ RULES: tuple[Callable[[Comparison], None], ...] = (
     written_digits,
     rounded_data,
     computed_data,
+    projected_data,
     normalised_data,
     symmetric_data,
     below_the_format,

@@ -12,13 +12,14 @@ from functools import partial
 import numpy as np
 from flint import arb, arb_mat
 
+from harness.proof.symmetry import ASYMMETRY, made_symmetric
 from harness.subject.derivative import Array
 from oracles.exact.program.balls import each, exact, filled, precision
 from oracles.exact_oracle import BITS
 
 ROUNDINGS = 4  # times the root of the number of terms, in units of the last place: what a sum may be off
-LARGEST = 64  # rows or columns of a matrix that is made orthogonal, or idempotent
-STEPS = 6  # of Newton's: the error is squared by each
+MOST_WORK = 2**24  # products in a step that makes a matrix orthogonal or idempotent: a tenth of a second
+STEPS = 4  # of Newton's: the error, at most 2^-16, is squared by each, up to a small factor
 DTYPES = ("float64", "float32")
 
 
@@ -40,9 +41,28 @@ def made_normalised(array: Array, dtype: str) -> Array | None:
     return None
 
 
+def made_projection(array: Array, dtype: str) -> Array | None:
+    """The nearest orthogonal projection; None of what is none, or not nearly, and of none and all of a space.
+
+    As B inv(B.T B) B.T it is off as far as that inverse is, which no rounding of a sum bounds.
+    """
+    if dtype not in DTYPES or not _may_step(array) or array.shape[0] != array.shape[1]:
+        return None
+    a = array.astype(np.float64)
+    other = made_symmetric(array, dtype)
+    if not np.isfinite(a).all() or (other is None and not np.array_equal(a, a.T)):
+        return None
+    a = a if other is None else other.astype(np.float64)
+    is_near = np.abs(a @ a - a).max() <= ASYMMETRY[dtype]
+    if not (is_near and 0 < round(float(np.trace(a))) < len(a)):
+        return None
+    with precision(2 * BITS):
+        return _stepped(a, _idempotent)
+
+
 def _kinds(a: Array) -> Iterator[tuple[float, int, Callable[[], Array]]]:
     """How far numbers are off being normalised, by sums of how many terms, and what makes them so."""
-    if a.ndim == 2 and 1 < max(a.shape) <= LARGEST:
+    if _may_step(a):
         wide = a.shape[0] < a.shape[1]
         tall = a.T if wide else a
         off = float(np.abs(tall.T @ tall - np.eye(tall.shape[1])).max())
@@ -55,6 +75,10 @@ def _kinds(a: Array) -> Iterator[tuple[float, int, Callable[[], Array]]]:
             used, terms = (a != 0).any(axes), a.size // max(total.size, 1)
             if terms > 1 and used.any():
                 yield float(np.abs(total - 1)[used].max()), terms, partial(_scaled, a, axes, power)
+
+
+def _may_step(a: Array) -> bool:
+    return a.ndim == 2 and a.size > 1 and a.size * min(a.shape) <= MOST_WORK
 
 
 def _scaled(a: Array, axes: tuple[int, ...], power: int) -> Array:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness import check_gradient
-from harness.proof.normalised import made_normalised
+from harness.proof.normalised import made_normalised, made_projection
 from oracles.exact.program.balls import exact, precision
 
 DTYPES = ("float64", "float32")
@@ -156,3 +156,60 @@ def test_an_orthogonal_matrix_keeps_lengths(dtype):
         assert (
             check_gradient(function, (x, q), vjp=lambda c, x, q: c * 2 * q @ x, argnums=0).verdict == "wrong"
         )
+
+
+def on_columns(rng, dtype, rows=20):
+    b = rng.normal(size=(rows, 5)).astype(dtype)
+    return b @ np.linalg.inv(b.T @ b) @ b.T
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_projection_on_columns_is_made_one(dtype):
+    p = on_columns(np.random.default_rng(0), dtype)
+    found = made_projection(p, dtype)
+    assert found is not None
+    with precision(256):
+        for defect in (found @ found - found, found - found.T):
+            assert all(abs(d) < 2.0**-100 for d in defect.ravel())
+    assert np.abs(found.astype(float) - p).max() < 64 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        np.eye(3) + 1e-13 * np.ones((3, 3)),  # all of a space
+        1e-13 * np.ones((3, 3)),  # and none
+        np.array([[1.0, 1e-3], [0.0, 0.0]]),  # along another direction than at right angles
+        np.full((3, 3), np.nan),
+        np.ones((2, 3)) / 3,
+        on_columns(np.random.default_rng(0), "float64") * (1 + 1e-9),
+    ],
+)
+def test_what_is_nearly_no_projection_stays(a):
+    assert made_projection(a, "float64") is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("xp", [np, torch, jnp])
+@pytest.mark.parametrize("closed_over", [False, True])
+@pytest.mark.parametrize(("factor", "verdict"), [(2, "accurate"), (2.0002, "wrong")])
+def test_the_gradient_of_a_squared_residual_is_twice_the_residual(xp, dtype, closed_over, factor, verdict):
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        load = torch.from_numpy if xp is torch else xp.asarray
+        p, x = load(on_columns(rng, dtype)), load(rng.normal(size=20).astype(dtype))
+        loss, grad = (lambda x, p: ((x - p @ x) ** 2).sum()), (lambda x, p: factor * (x - p @ x))
+        if closed_over:
+            found = check_gradient(partial(loss, p=p), (x,), grad=partial(grad, p=p))
+        else:
+            found = check_gradient(loss, (x, p), grad=grad, argnums=0)
+    assert found.verdict == verdict, found
+
+
+def test_a_basis_of_many_rows_is_orthonormal():
+    rng = np.random.default_rng(0)
+    q, x = np.linalg.qr(rng.normal(size=(300, 6)))[0], rng.normal(size=300)
+    found = check_gradient(
+        lambda x: ((x - q @ (q.T @ x)) ** 2).sum(), (x,), grad=lambda x: 2 * (x - q @ (q.T @ x))
+    )
+    assert found.verdict == "accurate", found
