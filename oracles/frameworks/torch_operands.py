@@ -13,6 +13,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
+from oracles.exact.from_aten.watch import InPlaceOf
 from oracles.exact.program.trees import Flat
 from oracles.frameworks.operands import Operands, chosen_of, is_one_number, names_for
 from oracles.frameworks.torch_rules import nodes_of
@@ -183,7 +184,6 @@ METHODS = ("forward", "setup_context")
 def _replace(rule: Rule, change: Callable[[Rule, Sequence[Any]], Sequence[Any]]) -> None:
     forward, set_up, lead = rule.forward, rule.setup_context, _lead(rule)
 
-    @functools.wraps(forward)
     def changed(*args: Any, **kwargs: Any) -> Any:
         return forward(*args[:lead], *change(rule, args[lead:]), **kwargs)
 
@@ -191,6 +191,6 @@ def _replace(rule: Rule, change: Callable[[Rule, Sequence[Any]], Sequence[Any]])
     def set_up_changed(context: Any, inputs: Any, output: Any) -> Any:
         return set_up(context, tuple(change(rule, inputs)), output)
 
-    rule.forward = staticmethod(changed)  # type: ignore[method-assign]
+    rule.forward = staticmethod(InPlaceOf(forward, changed))  # type: ignore[method-assign]
     if not lead:
         rule.setup_context = staticmethod(set_up_changed)  # type: ignore[method-assign,assignment]

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Container, Iterator, Sequence
-from functools import cache, wraps
+from functools import cache, update_wrapper, wraps
 from types import CodeType, FrameType
 from typing import Any, TypeAlias, TypeVar
 
@@ -102,8 +102,21 @@ def differentiated(mode: Any) -> Iterator[None]:
                 FunctionMeta.__getattribute__ = outer  # type: ignore[method-assign]
 
 
+class InPlaceOf:
+    """What is called in place of a `forward`: torch looks keywords of `apply` up in the code of that."""
+
+    def __init__(self, forward: Callable[..., Any], call: Callable[..., Any]):
+        update_wrapper(self, forward)
+        self._call = call
+        if hasattr(forward, "__code__"):
+            self.__code__ = forward.__code__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What is called instead."""
+        return self._call(*args, **kwargs)
+
+
 def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
-    @wraps(forward)
     def counted(*args: Any, **kwargs: Any) -> Any:
         fresh = tuple(mode.entering_forward(a) for a in args)
         mode.depth += 1
@@ -116,7 +129,7 @@ def _counted(forward: Callable[..., Any], mode: Any) -> Callable[..., Any]:
         mode.attach(tensors_of(args), tensors_of(result))
         return result
 
-    return counted
+    return InPlaceOf(forward, counted)
 
 
 def _marking(setup_context: Callable[..., Any], mode: Any) -> Callable[..., Any]:

@@ -91,6 +91,41 @@ def test_a_right_one_stays_right(name, sets_up):
     assert dict(vars(rule)) == before
 
 
+@pytest.mark.parametrize("sets_up", [False, True])
+@pytest.mark.parametrize(("own", "forgotten"), [(3.0, False), (3.0, True), (1.0, False), (1.0, True)])
+def test_keywords_of_apply(own, forgotten, sets_up):
+    class Kept(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, n):
+            ctx.n = n
+            return x * n
+
+        @staticmethod
+        def backward(ctx, g):
+            return g if forgotten else g * ctx.n, None
+
+    class Apart(Kept):
+        @staticmethod
+        def forward(x, n):
+            return x * n
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.n = inputs[1]
+
+    rule = Apart if sets_up else Kept
+    try:
+        rule.apply(X, n=own)
+    except TypeError:
+        pytest.skip("this torch takes no keywords here")
+    for found in (
+        check_gradient(lambda x: rule.apply(x, n=own), (X,)),
+        check_gradient(lambda x: rule.apply(x=x, n=own), (X,)),
+        check_gradient(rule.apply, (X,), kwargs={"n": 3.0}),
+    ):
+        assert found.verdict == ("wrong" if forgotten else "accurate"), found
+
+
 def test_of_a_weight_and_its_inverse_neither_is_asked():
     rule = function(lambda x, w, inverse: x * w, lambda g, x, w, inverse: g / inverse)
     assert check_gradient(lambda x: rule.apply(x, ONES, 1 / ONES), (X,)).verdict == "accurate"
