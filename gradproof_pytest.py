@@ -24,7 +24,7 @@ import pytest
 
 PACKAGES = ("torch", "jax", "numpy")
 MOST_SHOWN, MOST_REASONS = 10, 5
-COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "probed")
+COLUMNS = ("where", "checker", "verdict", "unproven", "bits_lost", "element", "diagnosis", "faults", "probed")
 SWAP = pytest.StashKey["Swap"]()
 BASELINE = "gradproof-baseline"
 PAGE = ".html"
@@ -319,20 +319,18 @@ class Checks:
         rows += getattr(report, "gradproof_rows", ())
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Counts by verdict, the ten worst checks, and why some were not proven."""
+        """Counts by verdict, the ten worst checks, what else is faulty, and why some were not proven."""
         if not self._checks:
             return
         terminalreporter.section("gradients", "-")
         counts = Counter(_said(check) for check in self._checks).most_common()
         listed = ", ".join(f"{count} {word}" for word, count in counts)
         terminalreporter.line(f"{len(self._checks)} checked: {listed}")
-        lost = [c for c in self._checks if c["bits_lost"] and not c["unproven"]]
-        for check in sorted(lost, key=lambda c: -c["bits_lost"])[:MOST_SHOWN]:
-            terminalreporter.line(
-                f"  {check['bits_lost']:5.1f} bits lost  {check['verdict']}  {check['where']}"
-            )
-        for check in [c for c in self._checks if c["probed"]][:MOST_SHOWN]:
-            terminalreporter.line(f"  right, but {check['probed']}  {check['where']}")
+        for lines in (_of_lost(self._checks), _of_faults(self._checks), _of_probes(self._checks)):
+            for line in lines[:MOST_SHOWN]:
+                terminalreporter.line(f"  {line}")
+            if len(lines) > MOST_SHOWN:
+                terminalreporter.line(f"  ... and {len(lines) - MOST_SHOWN} more")
         reasons = Counter(check["unproven"] for check in self._checks if check["unproven"])
         for reason, count in reasons.most_common(MOST_REASONS):
             terminalreporter.line(f"  not proven, {count} of them: {reason}")
@@ -360,8 +358,25 @@ def _unsaid(made: list[Any], shown: str) -> list[str]:
     return [text for text in texts if text.partition("\n")[0] not in shown]
 
 
+def _of_lost(checks: list[dict[str, Any]]) -> list[str]:
+    lost = [c for c in checks if c["bits_lost"] and not c["unproven"]]
+    worst = sorted(lost, key=lambda c: -c["bits_lost"])
+    return [f"{c['bits_lost']:5.1f} bits lost  {c['verdict']}  {c['where']}" for c in worst]
+
+
+def _of_faults(checks: list[dict[str, Any]]) -> list[str]:
+    return [f"{c['faults']}  {c['where']}" for c in checks if c["faults"]]
+
+
+def _of_probes(checks: list[dict[str, Any]]) -> list[str]:
+    return [f"{_said(c)} as it was called; {c['probed']}  {c['where']}" for c in checks if c["probed"]]
+
+
 def _said(check: dict[str, Any]) -> str:
-    return "not proven" if check["unproven"] else str(check["verdict"])
+    if check["unproven"]:
+        return "not proven"
+    fails = check["faults"] and ours("harness.verdicts").Verdict(check["verdict"]).right
+    return f"{check['verdict']} but failing" if fails else str(check["verdict"])
 
 
 def _write(path: Path, checks: list[dict[str, Any]]) -> None:

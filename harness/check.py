@@ -22,7 +22,7 @@ from harness.subject import given
 from harness.subject.by_hand import First, WithoutCotangent
 from harness.subject.derivative import FORWARD, Derivative, Mode, Step
 from harness.subject.given_numbers import with_given_numbers
-from harness.subject.names import parameters_of
+from harness.subject.names import name_of, parameters_of
 from harness.subject.operands import Opened, opened
 from harness.subject.state import leaving_no_trace
 from harness.subject.target import Target, target_of
@@ -168,7 +168,7 @@ def check_gradient(
     count = None if threads is None else given.integer("threads", threads, 1)
     compiled = given.switch("jit", jit)
     keywords = given.mapping("kwargs", kwargs)
-    subject = _name(vjp or residual_vjp or grad or f)
+    subject = name_of(vjp or residual_vjp or grad or f)
     result = partial(Result, subject=subject, seed=asked.seed, allowed=asked.allowed)
     backward = vjp or residual_vjp or (WithoutCotangent(grad) if grad else None)
     try:
@@ -254,12 +254,12 @@ def _refuse_misfit(
     given, own = ", ".join(parameters_of(f)[: len(args)]), ", ".join(parameters_of(backward))
     if name == "vjp" and _takes(backward, ways["grad"], kwargs):
         raise ValueError(
-            f"vjp is called as {_name(backward)}(cotangent, {given}), and it takes ({own}); a gradient that "
-            "takes no cotangent, of a function that returns a single number, is grad="
+            f"vjp is called as {name_of(backward)}(cotangent, {given}), and it takes ({own}); a gradient "
+            "that takes no cotangent, of a function that returns a single number, is grad="
         )
     if name == "grad" and _takes(backward, ways["vjp"], kwargs):
         raise ValueError(
-            f"grad is called as {_name(backward)}({given}), and it takes ({own}): a gradient that takes a "
+            f"grad is called as {name_of(backward)}({given}), and it takes ({own}): a gradient that takes a "
             "cotangent is vjp="
         )
 
@@ -364,10 +364,3 @@ assert_gradient.__doc__ = """Check the gradient of `f`, and raise if it is not r
         GradientError: The gradient is not right; an AssertionError whose text is the failure.
         ValueError: As `check_gradient`.
     """
-
-
-def _name(f: Function) -> str:
-    owner = getattr(f, "__self__", None)
-    # The apply of an autograd.Function is its class, and an operator of `torch.library.custom_op` its code.
-    named = owner if isinstance(owner, type) else getattr(f, "_init_fn", f)
-    return str(getattr(named, "__name__", "") or type(f).__name__)

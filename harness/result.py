@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,8 @@ class Result:
             j = part.judgement
             numbers = {name: getattr(j, name, None) for name in COLUMNS if hasattr(Judgement, name)}
             told: dict[str, Any] = {"input": part.input, "argument": part.name, "verdict": part.verdict.value}
-            told |= dict(zip(("dtype", "shape"), _kind(part), strict=True)) | {"diagnosis": part.diagnosis}
+            told |= dict(zip(("dtype", "shape"), _kind(part), strict=True))
+            told["diagnosis"] = "; ".join(filter(None, (*self.faults, part.diagnosis)))
             told |= {"blame": str(part.blame or "")}
             rows.append({**dict.fromkeys(COLUMNS), **numbers, **told})
         return pd.DataFrame(rows, columns=COLUMNS)
@@ -217,7 +219,7 @@ class Result:
         lines += [f"and {hidden} more"] if hidden > 0 else []
         lines += [] if shown else [self._in_a_line(part) for part in self._each_argument if part is not first]
         remarks = [part.diagnosis for part in self._shown if part.remark and part.of_value]
-        lines += [f"  {text}" for text in (*self.notes, *remarks)]
+        lines += [f"  {_unless_said(text, shown)}" for text in (*self.notes, *remarks)]
         lines += [f"{AGAIN}{self.finding.line}"] if self.finding and self.finding.line else []
         return "\n".join(lines)
 
@@ -341,6 +343,12 @@ def _off(e: Element) -> str:
 def _place(part: Part, at: tuple[int, ...]) -> str:
     """Which element, without the name; of complex numbers which part of it."""
     return place_of(ComplexName(""), at) if isinstance(part.name, ComplexName) else str(list(at))
+
+
+def _unless_said(note: str, shown: Sequence[Part]) -> str:
+    """A note; without its reason where a diagnosis has told that."""
+    said, _, reason = note.partition(": ")
+    return said if reason and any(reason in part.diagnosis for part in shown) else note
 
 
 def _fails(part: Part) -> bool:

@@ -206,8 +206,8 @@ class ExitCode(IntEnum):
 
     # fmt: off
     OK = (0, "Right.", "Something was compared, and nothing failed.", "report --case softmax --oracle numpy")
-    FAILED = (1, "A check failed.",
-        "A row is fail, stale or error, or the document's outputs are not reproduced.",
+    FAILED = (1, "A check failed, or what it says could not be written.",
+        "A row is fail, stale or error, or the document's outputs are not reproduced; or the disk is full.",
         "report with a hand-derived gradient that is wrong in its fifth digit",
         "Read the rows that are not simply right.")
     USAGE = (2, "The command line was wrong.", "An option, a word or a file does not exist; nothing was run.",

@@ -305,7 +305,7 @@ def _plain(value: Any) -> Any:
 
 
 def _boundary(text: str) -> bool | list[str]:
-    return text == "all" if text in {"", "all"} else _some("--boundary", text, list(CORPUS))
+    return text == "all" if text in {"", "all", "none"} else _some("--boundary", text, list(CORPUS))
 
 
 def _probes(text: str) -> bool | list[str]:
@@ -316,7 +316,7 @@ def _some(option: str, text: str, names: Sequence[str]) -> list[str]:
     try:
         return listed(option, text, names)
     except UsageError as problem:
-        raise UsageError(f"{problem}; {option} all tries all") from None
+        raise UsageError(f"{problem}; {option} all tries all, and none none") from None
 
 
 def _exit_code(found: Result) -> ExitCode:

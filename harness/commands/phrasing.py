@@ -12,11 +12,16 @@ from harness.commands.options import CheckOptions
 
 OPTIONS = "|".join(field.name for field in fields(CheckOptions))
 ASSIGNED = re.compile(rf"""\b({OPTIONS})=(?:(["'])([^"'\n]+)\2)?(\w?)""")
+SWITCHED = re.compile(r"\b(boundary|probes)=(True|False)")
 NAMED = re.compile(rf"^({OPTIONS})(?: and ({OPTIONS}))?(?= (?:is|are|has|must)\b)")
 
 
 def in_options(text: str) -> str:
-    """`spec=` as --spec, `upstream="fail"` as --upstream fail, and "seed must be" as "--seed must be"."""
+    """`spec=` as --spec, `upstream="fail"` as --upstream fail, and "seed must be" as "--seed must be".
+
+    `probes=False` is --probes none, and True is all.
+    """
+    text = SWITCHED.sub(lambda m: f"{_option(m[1])} {'all' if m[2] == 'True' else 'none'}", text)
     text = NAMED.sub(lambda m: " and ".join(_option(name) for name in m.groups() if name), text)
     return ASSIGNED.sub(lambda m: " ".join(filter(None, (_option(m[1]), m[3] or m[4]))), text)
 

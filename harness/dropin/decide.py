@@ -107,7 +107,7 @@ def decide(
         found = whole if rejected else replace(whole, parts=tuple(p for p in whole.parts if not p.probe))
         if not is_in_test():  # nobody takes these from the list, and they would stay for ever
             found = replace(found, sights=())
-        probed += [f"{found.subject}: {part.diagnosis}" for part in whole.probed]
+        probed += [f"{found.subject}: {part.verdict.value} {part.diagnosis}" for part in whole.probed]
         results.append(found)
         answer = answer_of(found)
         if answer is Answer.FAIL and not rejected and _is_right_with_nothing_held(whole):
@@ -120,6 +120,7 @@ def decide(
             break
         if answer is Answer.WARN:
             imprecise.append(number)
+    probed = list(dict.fromkeys(probed))  # of forward and reverse mode the same is found
     if imprecise and settings.strict:
         first = imprecise[0]
         return keep(checker, results[first].verdict, "", results) and fail(results[first], first)

@@ -35,6 +35,7 @@ def plain(made: Made) -> dict[str, Any]:
     """A check as plain values, with its worst element."""
     worst = max((r.worst for r in made.results if r.worst), key=lambda j: j.bits_lost, default=None)
     told = [r.diagnosis for r in made.results if r.worst and r.worst is worst]
+    faults = dict.fromkeys(fault for r in made.results for fault in r.faults)
     return {
         "checker": made.checker,
         "where": made.where,
@@ -43,5 +44,6 @@ def plain(made: Made) -> dict[str, Any]:
         "bits_lost": worst.bits_lost if worst else None,
         "element": worst.where if worst else "",
         "diagnosis": told[0] if told else "",
+        "faults": "; ".join(faults),
         "probed": "; ".join(made.probed),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from harness.dropin.held import as_differences_see, digits_of
 from harness.dropin.proofs import probes_of, unheard
 from harness.result import Result
 from harness.subject.derivative import FORWARD, REVERSE, signed
+from harness.subject.names import name_of
 from harness.verdicts import Standing
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.patterns import is_sparse
@@ -239,4 +240,6 @@ def differentiable(func: Function, inputs: Sequence[Any]) -> Function | None:
         results = func(*args)
         return tuple(results[k] for k in places) if many else results
 
+    update_wrapper(differentiable, func, updated=())  # a module's dictionary holds more than names
+    differentiable.__name__ = name_of(func)
     return differentiable

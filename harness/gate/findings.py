@@ -108,7 +108,8 @@ def summary(told: Told) -> str:
         if (n := sum(f.level is level and f.kind is kind for f in told.findings))
     ]
     against = f"{told.past} ({told.said})" if told.said else told.past
-    return f"{told.rows} rows against {against}: {', '.join(counts) or 'nothing is worse'}"
+    rows = f"{told.rows} row{'' if told.rows == 1 else 's'}"
+    return f"{rows} against {against}: {', '.join(counts) or 'nothing is worse'}"
 
 
 def grouped(findings: Sequence[Finding]) -> list[list[Finding]]:

@@ -400,7 +400,8 @@ def _why(truth: Truth, examined: Examined, found: Judgement) -> Diagnosis:
         return Diagnosis(cause, origin)
     if not np.isfinite(found.computed):
         shown = "not a number" if np.isnan(found.computed) else "infinite"
-        said = f"{shown}, where the truth is {found.true_digits}" + (f": {cause}" if cause else "")
+        joined = "; " if examined.opaque else ": "
+        said = f"{shown}, where the truth is {found.true_digits}" + (f"{joined}{cause}" if cause else "")
         return Diagnosis(said, origin)
     whose = "the truth's" if examined.opaque else "its"
     off = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from types import FunctionType
 
 from harness.subject.complex_pairs import ComplexName
@@ -27,6 +28,16 @@ def names_of(function: Function, tree: Tree, places: Sequence[int]) -> tuple[str
             k = int(head)
             found.append((own[k] if k < len(own) else f"argument {k}") + tail)
     return tuple(found)
+
+
+def name_of(function: Function) -> str:
+    """What a function, a module or another object that is called is called itself."""
+    while isinstance(function, partial):
+        function = function.func
+    owner = getattr(function, "__self__", None)
+    # The apply of an autograd.Function is its class, and an operator of `torch.library.custom_op` its code.
+    named = owner if isinstance(owner, type) else getattr(function, "_init_fn", function)
+    return str(getattr(named, "__name__", "") or type(function).__name__)
 
 
 def parameters_of(function: Function) -> list[str]:

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import torch
 from harness import check_gradient, dropin, exact_gradient
 from harness.dropin import GradientWarning, check_grads, check_jvp, check_vjp, gradcheck, gradgradcheck
 from harness.dropin.decide import Answer, answer_of
+from harness.dropin.kept import plain
 from harness.proof.evidence import OUTSIDE, budget
 from harness.proof.judge import Judgement
 from harness.proof.question import Part
@@ -73,6 +75,44 @@ def test_a_zero_backward_that_passes_the_original_does_not_pass():
     with pytest.raises(GradcheckError, match=": wrong"):
         gradcheck(zero, (x,), fast_mode=True)
     assert gradcheck(zero, (x,), fast_mode=True, raise_exception=False) is False
+
+
+class Named(torch.nn.Module):
+    def __init__(self, apply):
+        super().__init__()
+        self.apply_it, self.weight = apply, torch.nn.Parameter(torch.ones(4, dtype=torch.float64))
+
+    def forward(self, data):
+        return self.apply_it(data) * self.weight
+
+
+def test_what_is_asked_is_called_as_it_is_called(settings):
+    """A baseline keeps rows by that name: two functions in one test are two."""
+    zero = softmax_with(lambda g, y: torch.zeros_like(g))
+
+    def own(data):
+        return zero(data)
+
+    functions = {"Softmax/x": zero, "own/data": own, "Named/data": Named(zero), "own/data ": partial(own)}
+    for name, function in functions.items():
+        with pytest.raises(GradcheckError, match=rf"\n{name.strip()} \[float64"):
+            gradcheck(function, (tensor(4),))
+    assert [found.subject for one in settings.made for found in one.results] == [
+        name.strip().partition("/")[0] for name in functions
+    ]
+
+
+def test_a_cotangent_that_is_written_over_is_no_mismatch(settings):
+    def writes(g, y):
+        return g.sub_((g * y).sum(-1, keepdim=True)).mul_(y)
+
+    with pytest.raises(
+        GradcheckError, match=r"^Softmax/x .*: accurate, but the check fails\n  the cotangent"
+    ):
+        gradcheck(softmax_with(writes), (tensor(3, 4),))
+    (found,) = settings.made[0].results
+    assert "the cotangent was overwritten" in found.rows["diagnosis"][0]
+    assert "the cotangent was overwritten" in plain(settings.made[0])["faults"]
 
 
 def test_a_single_tensor_and_a_list_are_inputs_too():

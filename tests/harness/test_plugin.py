@@ -373,6 +373,55 @@ def test_a_healthy_suite_stays_green_and_says_what_is_not_proven(inside):
     assert "not proven, 1 of them: the function computes something outside torch" in text
 
 
+MANY = """
+import numpy as np
+import pytest
+import torch
+from harness import check_gradient
+from torch.autograd import gradcheck
+
+@pytest.mark.parametrize("n", range(1, 14))
+def test_wrong(n):
+    assert not check_gradient(np.sin, (np.ones(n),), vjp=lambda g, x: g * np.sin(x)).passed
+
+def writes(g, x):
+    g *= 2 * x
+    return g
+
+def test_writes():
+    found = check_gradient(lambda x: x**2, (np.arange(1.0, 4),), vjp=writes)
+    assert found.verdict == "accurate" and not found.passed
+
+class Narrow(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.sin()
+
+    @staticmethod
+    def backward(ctx, g):
+        found = g * ctx.saved_tensors[0].cos()
+        return found.float().double() if (g == 0).any() else found
+
+def test_probed():
+    gradcheck(Narrow.apply, (torch.arange(1, 4, dtype=torch.float64, requires_grad=True),))
+"""
+
+
+def test_the_summary_says_how_many_more_there_are_and_what_else_is_faulty(inside):
+    found = inside(MANY, "--gradproof-swap", "-W", "ignore")
+    found.assert_outcomes(passed=15)
+    text = found.stdout.str()
+    assert "15 checked: 13 wrong, 1 accurate, 1 accurate but failing" in text
+    assert "  ... and 3 more\n" in text
+    assert re.search(r"\n  the cotangent was overwritten: .*::test_writes\n", text)
+    said = (
+        "accurate as it was called; Narrow: imprecise along a cotangent with zeros, as a masked loss gives it"
+    )
+    assert text.count(said) == 1
+    assert text.count("along a cotangent with zeros") == 1
+
+
 def test_strict_and_fallback_make_it_red(inside):
     inside(SATURATED, "--gradproof-swap", "--gradproof-strict").assert_outcomes(passed=1, failed=1)
     inside(SATURATED, "--gradproof-swap", "--gradproof-fallback=error").assert_outcomes(passed=1, failed=1)

@@ -184,7 +184,11 @@ def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str
             allowed = small * largest if largest > 0 else arb(2) ** -zero_bits
             for where, ball in np.ndenumerate(result):
                 if not ball.is_finite():
-                    what = "a pole or a division by zero" if ball.is_nan() else "unbounded"
+                    what = (
+                        "a pole, a division by zero, or a NaN that the code has"
+                        if ball.is_nan()
+                        else "unbounded"
+                    )
                     return f"output {number}, element {where}: not finite ({ball}): {what}"
                 if not (ball.rad() <= allowed or ball.rad() <= relative * ball.abs_lower()):
                     return f"output {number}, element {where}: radius {ball.rad()} around {ball.mid().str(6)}"
