@@ -15,12 +15,14 @@ from harness.asked import Asked
 from harness.asking import question_of
 from harness.check import accepting, asserting, searching
 from harness.inputs.points import points
+from harness.proof.accusation import SURROGATE
 from harness.proof.materiality import Resolution
 from harness.proof.question import Part, Probe, Question, ValueRule
 from harness.result import Result
 from harness.subject import given
+from harness.subject.copies import takes
 from harness.subject.derivative import Array, Derivative
-from harness.subject.layers import Layer
+from harness.subject.layers import FOREIGN, OF_NUMPY, Layer
 from harness.subject.moving import has_numbers
 from harness.subject.refused import refuse_infinite_of_object
 from harness.subject.state import leaving_no_trace
@@ -31,9 +33,11 @@ from harness.verdicts import Verdict
 from oracles.exact.from_numpy.chance import seeded_chance
 from oracles.exact.program.errors import Undecided, Unsupported
 from oracles.exact.program.program import FLOATS
-from oracles.exact.program.words import kind_of, shown
+from oracles.exact.program.words import kind_of, package_of, shown
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating
+
+AS_FUNCTION = "if the gradient is meant to be another function's, check_gradient takes that as surrogate="
 
 
 @given.known_keywords
@@ -80,9 +84,9 @@ def check_layer(
             Scratch", chapter 5. They return the result and the gradient of x, or return nothing and leave
             them in `output` and `dinputs`, as in "Neural Networks from Scratch in Python".
         x: Its input, an array of any shape in float64, float32, float16 or bfloat16, or of integers; of
-            several a tuple of arrays, for forward(x, h), whose backward returns as many gradients. Of
-            integers, which an embedding looks up, no gradient is compared, nor of the input of a loss whose
-            backward returns None.
+            several a tuple of arrays or numbers, for forward(x, h), whose backward returns as many
+            gradients. Of integers, which an embedding looks up, no gradient is compared, nor of the input of
+            a loss whose backward returns None.
         t: The target, for a loss layer: forward(x, t), of any shape and dtype; it is not differentiated. One
             of floats that are all 0, or all 1, is asked at others, too.
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
@@ -124,7 +128,7 @@ def check_layer(
     if spec is not None:
         given.function("spec", spec)
     keywords = given.mapping("options", options)
-    inputs = _inputs(x)
+    inputs = _inputs(x, getattr(layer, "forward", None), t is not None)
     for array in inputs:
         if array.dtype.name not in FLOATS and array.dtype.kind not in "iu":
             raise ValueError(
@@ -198,6 +202,7 @@ def judged(
     except (Unsupported, Undecided) as reason:
         found = result((without_numbers(reason, "given"),))
     parts = tuple(p if p.passes else _with_reason(p, _reason(own, p)) for p in found.parts)
+    parts = tuple(replace(p, diagnosis=p.diagnosis.replace(SURROGATE, AS_FUNCTION)) for p in parts)
     faults, notes = (*found.faults, *own.faults), (*found.notes, *own.notes)
     return accepting(
         replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, f"check_{door}"
@@ -238,10 +243,29 @@ def _names(constants: Any) -> list[str]:
     return names
 
 
-def _inputs(x: Any) -> tuple[Array, ...]:
-    """The inputs of forward: the arrays of a tuple, or one."""
-    several = isinstance(x, tuple) and len(x) > 1 and all(isinstance(one, np.ndarray) for one in x)
-    return tuple(map(np.asarray, x)) if several else (np.asarray(x),)
+def _inputs(x: Any, forward: Any, more: int) -> tuple[Array, ...]:
+    """The inputs of forward: those of a tuple, or one; a tuple of numbers may be one, where forward takes so.
+
+    Args:
+        x, forward: What was given, and of what.
+        more: How many arguments forward takes besides.
+    """
+    if isinstance(x, tuple) and x:
+        needs_each = takes(forward, len(x) + more) and not takes(forward, 1 + more)
+        if _are_arrays(x) or (len(x) > 1 and needs_each):
+            return tuple(map(_as_array, x))
+    return (_as_array(x),)
+
+
+def _are_arrays(x: Sequence[Any]) -> bool:
+    return all(isinstance(one, np.ndarray) for one in x)
+
+
+def _as_array(x: Any) -> Array:
+    """One input; a number is floating, as in the book's `(100, 2)`."""
+    if package_of(x) in FOREIGN:
+        raise ValueError(f"x must be an array of NumPy's, got {kind_of(x)}: {OF_NUMPY}")
+    return np.asarray(float(x) if type(x) is int else x)
 
 
 def hides(t: Any) -> bool:

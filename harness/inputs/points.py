@@ -146,9 +146,13 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
 
 
 def twin_of(arrays: Sequence[Array], k: int) -> int | None:
-    """Which earlier array has the same floating numbers, of which there are several; None if none has."""
+    """Which earlier array has the same floating numbers, several and not all 0 or 1; None if none has."""
     array = arrays[k]
-    if not is_floating(array) or array.size < 2 or (array == array.flat[0]).all():
+    if (
+        not is_floating(array)
+        or array.size < 2
+        or ((array == array.flat[0]).all() and array.flat[0] in (0, 1))
+    ):
         return None
     return next((j for j in range(k) if np.array_equal(arrays[j], array)), None)
 

@@ -197,11 +197,15 @@ def _misfitting(
 
 def _unless_elsewhere(parts: list[Part]) -> list[Part]:
     """The parts; nothing is known of them where what was proven is of another program than what ran."""
-    elsewhere = [p for p in parts if p.of_value and p.verdict is Verdict.UNDECIDED and not p.remark]
+    elsewhere = _of_another_program(parts)
     if not elsewhere:
         return parts
     why = elsewhere[0].diagnosis
     return [replace(p, verdict=Verdict.UNDECIDED, diagnosis=why, blame=None, guilty=None) for p in parts]
+
+
+def _of_another_program(parts: Sequence[Part]) -> list[Part]:
+    return [p for p in parts if p.of_value and p.verdict is Verdict.UNDECIDED and not p.remark]
 
 
 def _of_probes(
@@ -214,6 +218,7 @@ def _of_probes(
     for one in runs:
         if holds or one.probe is None:
             more, said = probed(one, sight, partial(whose, ask=answer), is_imprecise)
+            more = more if not _of_another_program(parts) else []
             found, notes = [*found, *more], [*notes, *said]
     return found, notes
 

@@ -15,7 +15,7 @@ from harness.proof.observe import Gradients, Loaded, Observed, same, spread, str
 from harness.proof.probes import Differing
 from harness.proof.program import Examined, examine_derivative, verdicts
 from harness.proof.pulls import UNRUN, Raised
-from harness.proof.question import Blame, Part, Question, UnderTest
+from harness.proof.question import Blame, Part, Probe, Question, UnderTest
 from harness.proof.sight import GIVEN, Sight
 from harness.proof.truth import Posed, Truth, pose
 from harness.subject.copies import parameters_of
@@ -56,6 +56,9 @@ def probed(one: Differing, sight: Sight, whose: Whose, is_known: bool) -> tuple[
             guilty=one.guilty or found.guilty,
         )  # fmt: skip
 
+    if one.probe is Probe.TWICE and one.tested.reuses:  # each caller of an object runs it forward first
+        why = _written(one) or "the gradient is another one then"
+        return [], [f"{said}: {why}; the next backward needs a forward before it"]
     if isinstance(one.found, Raised) and one.found.stopped:
         return [], [f"{said}: {one.found.text}; nothing is proven there"]
     if one.found is UNRUN and one.along is not None:
@@ -126,7 +129,11 @@ def _written(one: Differing) -> str:
         return ""
     said, rule = f"{one.guilty} writes into what the forward computed", one.tested.rule
     rates = RATES.intersection(parameters_of(rule)) if rule else None
-    return f"{said}: if that is the step of training, check it with {min(rates)}=0" if rates else said
+    if rates:
+        return (
+            f"{one.guilty} writes: if that is the step of training, check it with {min(rates)}=0 by default"
+        )
+    return said
 
 
 def _judgements(

@@ -45,7 +45,8 @@ class Copies:
         parameters: Those that were found, in the order of the gradients.
         gradients: The arrays that are nothing but gradients: 0 in each new copy.
         written: The arrays that a run writes into: these take recorded numbers while one is recorded.
-        clears: Whether it has what clears its gradients.
+        clearing: The methods that clear its gradients.
+        clears: Whether it has any.
         cleared: Whether that is called for each new copy.
         first: Whether the first of its results is what counts.
         notes: What was seen on the way and is not wrong.
@@ -59,7 +60,8 @@ class Copies:
         self.parameters: list[Parameter] = []
         self.gradients: list[Array] = []
         self.written: list[Array] = []
-        self.clears = any(callable(getattr(layer, name, None)) for name in CLEARING)
+        self.clearing = [name for name in CLEARING if callable(getattr(layer, name, None))]
+        self.clears = bool(self.clearing)
         self.cleared = self.clears
         self.first = False
         self.notes: dict[str, None] = {}

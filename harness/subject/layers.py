@@ -23,10 +23,23 @@ from harness.subject.moving import OUTSIDE, copied, has_row_for_each, is_same, n
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
-from oracles.exact.program.words import kind_of
+from oracles.exact.program.words import kind_of, package_of
 
 WRITES = "backward writes into dout; that is the caller's array"
+WRITTEN_OUTSIDE = (
+    "forward or backward writes into the object where it was made, and not into a copy, which is what is "
+    "checked: a function inside of __init__ has that self; make it a method"
+)
 REFILLED = "{} returns an array that its next call fills again: copy the first result where both are used"
+
+
+FOREIGN = frozenset({"torch", "jax", "jaxlib", "tensorflow", "cupy", "mlx"})
+OF_NUMPY = "check_gradient takes functions of torch and JAX, and modules of torch"
+
+
+def vars_of(thing: Any) -> Mapping[str, Any]:
+    """An object's attributes; none where it has no dictionary."""
+    return getattr(thing, "__dict__", {})
 
 
 class _Run(NamedTuple):
@@ -99,7 +112,11 @@ class Layer:
         self.moves = (True,) * len(inputs)
         self.is_loss, self.needs_none, self.faults = False, False, tuple[str, ...]()
         self.unmoved: Mapping[str, str] = {}
+        before = dict(vars(layer))
         self._copies.see_what_counts(inputs)
+        if {name: id(value) for name, value in vars(layer).items()} != {n: id(v) for n, v in before.items()}:
+            self.refused = WRITTEN_OUTSIDE
+            return
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
         if self.refused:
             return
@@ -129,6 +146,9 @@ class Layer:
 
     def _see_what_moves(self, inputs: Sequence[Array]) -> None:
         """Which parameters move the result, here or where all have other numbers; and only in the copies."""
+        if not all(x.size for x in inputs):
+            self.refused = "x is empty, so nothing moves the result: give it a number at least"
+            return
         still = never_moving(self.forward, inputs, self.parameters)
         self.unmoved = {
             self.names[k]: f"the result does not move with {self.names[k]}: does forward use a copy of it?"
@@ -313,7 +333,8 @@ class Layer:
         if not any(self.moves):
             return ()
         if len(self.moves) == 1:
-            return (found,)
+            is_one = isinstance(found, tuple) and len(found) == 1
+            return (found[0] if is_one else found,)
         each = tuple(found) if isinstance(found, tuple | list) else (found,)
         if len(each) != len(self.moves):
             return each
@@ -370,6 +391,11 @@ def _refuse_others(layer: Any) -> None:
         raise ValueError(
             f"layer must have forward(x) and backward(dout), got {kind_of(layer)} without "
             f"{' and '.join(missing)}{_instead(layer, net)}"
+        )
+    foreign = next((name for name, value in vars_of(layer).items() if package_of(value) in FOREIGN), "")
+    if foreign:
+        raise ValueError(
+            f"layer must hold NumPy's arrays, got {kind_of(vars_of(layer)[foreign])} as {foreign}: {OF_NUMPY}"
         )
     if not hasattr(layer, "__dict__"):
         raise ValueError(

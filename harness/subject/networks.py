@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,7 @@ class Network:
         """
         if isinstance(net, type):
             raise ValueError(f"net must be an object, got the class {net.__name__}: pass {net.__name__}(...)")
+        net = _filled(net)
         missing = [f"{name}(x, t)" for name in METHODS if not callable(getattr(net, name, None))]
         missing += [] if hasattr(net, "params") else ["params"]
         if missing:
@@ -79,11 +81,12 @@ class Network:
             got = "an empty dictionary" if isinstance(net.params, dict) else shown(net.params)
             raise ValueError(f"params must be a dictionary of floating arrays, with their names, got {got}")
         self.net, self.target, self.options, self.seed = net, t, options, seed
-        self.names = list(net.params)
+        self._params = dict(net.params)
+        self.names = list(self._params)
         self.notes: dict[str, None] = {}
         self._refuse_parameters()
         self._contents = Contents(net)
-        self._contents.apart(net.params.values())
+        self._contents.apart(self._params.values())
         takes = inspect.signature(net.gradient).parameters
         takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values())
         self._gradient_options = {
@@ -107,6 +110,8 @@ class Network:
                 f"{type(net).__name__}.gradient must return a dictionary with the keys of params, got "
                 f"{kind_of(found)}"
             )
+        for name in (n for n in self.names if isinstance(found.get(n), str | list | tuple)):
+            raise ValueError(f"gradient must give an array for {name!r}, got {kind_of(found[name])}")
         self.faults = [
             *(
                 f"gradient has no {name!r}, which is in params{_beside(name, found, self.names)}"
@@ -130,7 +135,7 @@ class Network:
             str(name): f"loss does not move with params[{name!r}]: do the layers hold a copy of it?"
             for name in still
         }
-        if reads_elsewhere(list(net.params.values()), partial(self._gone_through, x), self.parameters):
+        if reads_elsewhere(list(self._params.values()), partial(self._gone_through, x), self.parameters):
             self.refused = f"loss {OUTSIDE}"
         elif still == self.names:
             self.refused = (
@@ -139,12 +144,12 @@ class Network:
             )
 
     def _refuse_parameters(self) -> None:
-        for name, value in self.net.params.items():
-            kind = str(getattr(value, "dtype", type(value).__name__))
+        for name, value in self._params.items():
+            kind = str(value.dtype) if isinstance(value, np.ndarray) else kind_of(value)
             if not isinstance(value, np.ndarray) or kind not in FLOATS:
                 allowed = ", ".join(sorted(FLOATS))
                 raise ValueError(f"params[{name!r}] must be an array of {allowed}, got {kind}")
-            first = next(n for n, other in self.net.params.items() if other is value)
+            first = next(n for n, other in self._params.items() if other is value)
             if first != name:
                 raise ValueError(
                     f"params[{name!r}] is the same array as params[{first!r}]: keep it under one key, with "
@@ -153,7 +158,7 @@ class Network:
 
     def _not_compared(self, x: Any, out: Any, ran: Any) -> Iterator[str]:
         """What moves the loss and is not in params: a fault if its gradient is left beside it, or a note."""
-        own = list(self.net.params.values())
+        own = list(self._params.values())
         known = {id(array) for array in (*own, *self._written)}
         still = {identity(array): np.copy for array in own}
         arrays = {place: array for place, array in self._contents.arrays.items() if id(array) not in known}
@@ -219,7 +224,7 @@ class Network:
     @property
     def parameters(self) -> list[Array]:
         """The parameters' numbers."""
-        return [value.copy() for value in self.net.params.values()]
+        return [value.copy() for value in self._params.values()]
 
     def forward(self, x: Any, *parameters: Any) -> Any:
         """What the network's loss is with these parameters."""
@@ -320,7 +325,7 @@ class Network:
         new: dict[int, Callable[[Array], Any]] = {}
         if any(is_traced(parameter) for parameter in parameters):
             new |= {identity(array): writable for array in self._written}
-        own = zip(self.net.params.values(), parameters, strict=True)
+        own = zip(self._params.values(), parameters, strict=True)
         return self._contents.copied(new | {identity(p): partial(instead, value) for p, value in own})
 
     def _gradients(self, net: Any, x: Any) -> tuple[Any, ...]:
@@ -338,6 +343,15 @@ class Network:
         if not is_traced(own) and not np.array_equal(own, x, equal_nan=True):
             self.notes[f"{method} writes into x; that is the caller's array"] = None
         return found
+
+
+def _filled(net: Any) -> Any:
+    """The network; a copy of one whose params a property has just made: it may be put back as it was."""
+    own = getattr(net, "__dict__", {})
+    before = {*own}
+    with suppress(Exception):  # what it lacks is told later
+        _ = net.params
+    return net if {*own} == before else Contents(net).copied({})
 
 
 def _beside(name: Any, found: Iterable[Any], names: Iterable[Any]) -> str:

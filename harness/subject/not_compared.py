@@ -31,6 +31,24 @@ def at_two_places(parameter: Parameter, other: Place) -> tuple[str, bool]:
     return text, False
 
 
+def adds_up(gradient: Place, clearing: Sequence[str]) -> str:
+    """Of a gradient that backward adds to what was there, which these methods leave as it is."""
+    if clearing:
+        return f"{said(gradient)} is not cleared by {' or '.join(clearing)}: the next backward adds to it"
+    return (
+        f"backward adds to {said(gradient)}, and nothing clears that: let it assign, or give the layer a "
+        "zero_grad(), which is called before each backward"
+    )
+
+
+def stepped(place: Place) -> str:
+    """Of what backward alone writes into, and the result moves with."""
+    return (
+        f"backward writes into {said(place)}, which moves the result: that is a step of training, and its "
+        f"gradient is not compared; leave it in d{said(place)}, and take the step elsewhere"
+    )
+
+
 def without_gradients(
     movers: Sequence[tuple[Place, Array]], gradients: Mapping[Place, Array], left: Mapping[Place, Array]
 ) -> Iterator[str]:
@@ -59,7 +77,7 @@ def without_gradients(
         if len(place) == 1:
             yield (
                 f"{said(place)} looks like a gradient and is not compared: the layer has no parameter of "
-                "that name"
+                f"that name; if it is none, call it _{said(place)}"
             )
 
 

@@ -253,6 +253,13 @@ def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]
     if not pairs:
         pairs = list(_single_parameter(held, here, holder.parts))
     yield from (((*holder.place, here[name]), (*holder.place, here[other])) for name, other in pairs)
+    alone = [name for name in held if name not in dict(pairs)]
+    for container in (other for other in GATHERED if other in here):  # W, and its gradient in grads['W']
+        inside = leaves(holder.parts[here[container]])
+        for name in alone:
+            forms: list[Way] = [(Item(key),) for key in (name, *_called(name, {}))]
+            if way := next((way for way in forms if is_number(inside.get(way))), None):
+                yield (*holder.place, here[name]), (*holder.place, here[container], *way)
     of_gradients = {other for name in here for other in _called(name, here)} | {GRADIENTS, "gradients"}
     for name, step in here.items():
         own = leaves(holder.parts[step]) if name not in of_gradients else {}
@@ -290,9 +297,9 @@ def _called(name: str, here: Names) -> list[str]:
 
 def _single_parameter(held: Sequence[str], here: Names, parts: Parts) -> Iterator[tuple[str, str]]:
     """The number and the gradient of an object that is one parameter."""
-    for gradient in (name for name in OF_ONE if name in here and is_inexact(parts[here[name]])):
-        shape = parts[here[gradient]].shape
-        alike = [name for name in held if name not in OF_ONE and parts[here[name]].shape == shape]
+    for gradient in (name for name in OF_ONE if name in here and is_number(parts[here[name]])):
+        shape = np.shape(parts[here[gradient]])
+        alike = [name for name in held if name not in OF_ONE and np.shape(parts[here[name]]) == shape]
         chosen = [name for name in alike if name in NUMBERS] or alike
         if len(chosen) == 1:
             yield chosen[0], gradient

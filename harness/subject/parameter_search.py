@@ -6,6 +6,7 @@ else moves the result, or looks like a gradient, is a fault: it would not be com
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,11 +26,11 @@ from harness.subject.contents import (
     read,
     said,
 )
-from harness.subject.copies import OUTPUT, Copies, ones, pull, takes
+from harness.subject.copies import OUTPUT, Copies, clear, is_near, ones, pull, takes
 from harness.subject.derivative import Array
 from harness.subject.integers import with_floats
-from harness.subject.moving import moved
-from harness.subject.not_compared import at_two_places, not_floating, without_gradients
+from harness.subject.moving import is_same, moved
+from harness.subject.not_compared import adds_up, at_two_places, not_floating, stepped, without_gradients
 from harness.subject.pairs import (
     LOOKS_LIKE_A_GRADIENT,
     PARAMETERS,
@@ -63,6 +64,25 @@ class LayerFacts:
     faults: tuple[str, ...]
 
 
+def _without_states(
+    ran: Any,
+    first: Sequence[Parameter],
+    more: Sequence[Parameter],
+    is_trained: Callable[[Place, Place], bool],
+) -> list[Parameter]:
+    """More of them, without what only has the name of one, as a moment of Adam's: beside W and dW, m['W']."""
+
+    def gradients(p: Parameter) -> list[int | Place]:
+        each = [(place, read(ran, place)) for place in p.gradients]
+        return [id(array) if is_inexact(array) else place for place, array in each]
+
+    counts = Counter(gradient for p in (*first, *more) for gradient in gradients(p))
+    return [
+        p for p in more
+        if all(counts[one] == 1 for one in gradients(p)) or is_trained(p.place, p.gradients[0])
+    ]  # fmt: skip
+
+
 class ParameterSearch:
     """One look at a layer, at these inputs.
 
@@ -93,6 +113,7 @@ class ParameterSearch:
         out = copies.run(ran, self.inputs)
         forward = Contents(ran)
         between = forward.numbers()
+        changed_by_forward = changed(start, before)
         by_forward, by_both = moving.written_over(
             copies.contents,
             lambda ran, _: copies.run(ran, self.inputs),
@@ -115,6 +136,7 @@ class ParameterSearch:
         copies.parameters = self._parameters(ran, candidates, is_trained)
         self._refuse_dtypes()
         self._see_gradients_twice(ran)
+        self._see_what_is_cleared()
         left = {place for parameter in copies.parameters for place in parameter.gradients}
         own = list(map(id, copies.arrays))
         copies.gradients = [
@@ -132,6 +154,7 @@ class ParameterSearch:
                 new.pop(gradient, None)
                 self._faults.append(not_floating(place, read(ran, place), gradient))
         self._faults += self._not_compared(out, new, put, written)
+        self._faults += self._stepped(out, written - changed_by_forward)
         is_number, may_lack = not isinstance(out, tuple) and np.size(out) == 1, takes(ran.backward, 0)
         is_loss = is_number and (may_lack or np.ndim(out) == 0)
         is_data = found is None and is_loss and bool(copies.parameters)
@@ -241,14 +264,26 @@ class ParameterSearch:
             first = []  # of its layers, which keep the gradients
         taken = [array for p in first if is_inexact(array := read(ran, p.place))]
         places = {p.place for p in first}
-        return [
-            *first,
-            *(
-                p for p in more
-                if p.place not in places
-                and not any(overlapping(read(ran, p.place), array) for array in taken)
-            ),
+        more = [
+            p for p in more
+            if p.place not in places and not any(overlapping(read(ran, p.place), array) for array in taken)
         ]  # fmt: skip
+        return [*first, *self._without_views(ran, _without_states(ran, first, more, is_trained))]
+
+    def _without_views(self, ran: Any, found: Sequence[Parameter]) -> Iterator[Parameter]:
+        """Those that are no vector of which others are parts: a copy has each by itself."""
+        arrays = {p.name: read(ran, p.place) for p in found}
+        for p in found:
+            parts = [
+                name for name, other in arrays.items()
+                if name != p.name and overlapping(arrays[p.name], other) and other.size < arrays[p.name].size
+            ]  # fmt: skip
+            if parts:
+                gradient = said(p.gradients[0])
+                said_of = f"{gradient} is not compared: {p.name} holds {', '.join(parts)}, which are"
+                self.copies.notes[said_of] = None
+            else:
+                yield p
 
     def _refuse_dtypes(self) -> None:
         for parameter, numbers in zip(self.copies.parameters, self.copies.numbers, strict=True):
@@ -257,9 +292,13 @@ class ParameterSearch:
                 raise ValueError(f"{parameter.name} must be an array of {allowed}, got {numbers.dtype}")
 
     def _refuse_other_returns(self, found: Any) -> None:
+        owner = type(self.copies.layer).__name__
+        has_arrays = not isinstance(found, list) or any(isinstance(one, np.ndarray) for one in found)
+        if not has_arrays and len(found) != len(self.inputs):
+            raise ValueError(f"{owner}.backward must return an array, got a list: return np.array(...)")
         if len(self.inputs) == 1 and isinstance(found, tuple | list) and len(found) > 1:
             raise ValueError(
-                f"{type(self.copies.layer).__name__}.backward returns {len(found)} gradients for one input: "
+                f"{owner}.backward returns {len(found)} gradients for one input: "
                 "pass the inputs of forward as a tuple, (x, h), and leave the gradients of parameters in "
                 "attributes such as dW"
             )
@@ -277,6 +316,40 @@ class ParameterSearch:
                     self._faults.append(text)
                 else:
                     copies.notes[text] = None
+
+    def _see_what_is_cleared(self) -> None:
+        """A fault where a gradient adds to what was there, though something is to clear it; else a note."""
+        copies = self.copies
+        ran = copies.new()
+        places = [place for p in copies.parameters for place in p.gradients]
+
+        def left() -> tuple[Any, list[Any]]:
+            out = copies.run(ran, self.inputs)
+            pull(ran, ones(out))
+            return out, [np.array(read(ran, place)) for place in places]
+
+        with suppress(Exception):  # it may be cleared once it has run alone
+            before, first = left()
+            clear(ran)
+            after, second = left()
+            if not is_same(before, after):
+                return
+            for place, one, other in zip(places, first, second, strict=True):
+                if one.any() and is_near(2 * one, other) and copies.clears:
+                    self._faults.append(adds_up(place, copies.clearing))
+                elif one.any() and is_near(2 * one, other):
+                    copies.notes[adds_up(place, ())] = None
+
+    def _stepped(self, out: Any, places: set[Place]) -> Iterator[str]:
+        """What backward alone writes into, and the result moves with: it takes a step of training."""
+        copies = self.copies
+        compared = {identity(array) for array in (*copies.arrays, *copies.gradients)}
+        for place in sorted(places, key=said):
+            array = read(copies.layer, place)
+            if not is_inexact(array) or identity(array) in compared or collected(place, set()):
+                continue
+            if not self._is_constant(place) and copies.move(self.inputs, out, {identity(array): moved}):
+                yield stepped(place)
 
     # -- what is left -------------------------------------------------------------------------------------
 

@@ -817,7 +817,7 @@ LAYERS = {
     "right": (Affine, set()),
     "first input": (FirstInput, {"reused"}),
     "first input and output": (FirstInputAndOutput, {"reused"}),
-    "adds up": (Adding, {"reused", "twice"}),
+    "adds up": (Adding, {"reused"}),
     "adds up until cleared": (AddingUntilCleared, set()),
     "averages": (Averaging, set()),
 }
