@@ -203,7 +203,8 @@ def judged(
         found = result((without_numbers(reason, "given"),))
     parts = tuple(p if p.passes else _with_reason(p, _reason(own, p)) for p in found.parts)
     parts = tuple(replace(p, diagnosis=p.diagnosis.replace(SURROGATE, AS_FUNCTION)) for p in parts)
-    faults, notes = (*found.faults, *own.faults), (*found.notes, *own.notes)
+    added = own.added if Probe.REUSED in asked.probes else ()
+    faults, notes = (*found.faults, *own.faults, *added), (*found.notes, *own.notes)
     return accepting(
         replace(found, parts=parts, faults=faults, notes=notes), asked.known, asked.upstream, f"check_{door}"
     )
@@ -246,6 +247,8 @@ def _names(constants: Any) -> list[str]:
 def _inputs(x: Any, forward: Any, more: int) -> tuple[Array, ...]:
     """The inputs of forward: those of a tuple, or one; a tuple of numbers may be one, where forward takes so.
 
+    Numbers of several are floating, as the book's `(100, 2)`.
+
     Args:
         x, forward: What was given, and of what.
         more: How many arguments forward takes besides.
@@ -253,7 +256,7 @@ def _inputs(x: Any, forward: Any, more: int) -> tuple[Array, ...]:
     if isinstance(x, tuple) and x:
         needs_each = takes(forward, len(x) + more) and not takes(forward, 1 + more)
         if _are_arrays(x) or (len(x) > 1 and needs_each):
-            return tuple(map(_as_array, x))
+            return tuple(_as_array(float(one) if type(one) is int else one) for one in x)
     return (_as_array(x),)
 
 
@@ -262,10 +265,9 @@ def _are_arrays(x: Sequence[Any]) -> bool:
 
 
 def _as_array(x: Any) -> Array:
-    """One input; a number is floating, as in the book's `(100, 2)`."""
     if package_of(x) in FOREIGN:
         raise ValueError(f"x must be an array of NumPy's, got {kind_of(x)}: {OF_NUMPY}")
-    return np.asarray(float(x) if type(x) is int else x)
+    return np.asarray(x)
 
 
 def hides(t: Any) -> bool:

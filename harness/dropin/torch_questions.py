@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial, update_wrapper
 from typing import Any
@@ -240,6 +241,7 @@ def differentiable(func: Function, inputs: Sequence[Any]) -> Function | None:
         results = func(*args)
         return tuple(results[k] for k in places) if many else results
 
-    update_wrapper(differentiable, func, updated=())  # a module's dictionary holds more than names
+    with suppress(Exception):  # of its own `__getattr__`
+        update_wrapper(differentiable, func, updated=())  # a module's dictionary holds more than names
     differentiable.__name__ = name_of(func)
     return differentiable

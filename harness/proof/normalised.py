@@ -12,13 +12,14 @@ from functools import partial
 import numpy as np
 from flint import arb, arb_mat
 
-from harness.proof.symmetry import ASYMMETRY, made_symmetric
+from harness.proof.symmetry import made_symmetric
 from harness.subject.derivative import Array
 from oracles.exact.program.balls import each, exact, filled, precision
 from oracles.exact_oracle import BITS
 
 ROUNDINGS = 4  # times the root of the number of terms, in units of the last place: what a sum may be off
 MOST_WORK = 2**24  # products in a step that makes a matrix orthogonal or idempotent: a tenth of a second
+OF_INVERSE = 128  # in the same units: what a projection on columns may be off, by the inverse in it
 STEPS = 4  # of Newton's: the error, at most 2^-16, is squared by each, up to a small factor
 DTYPES = ("float64", "float32")
 
@@ -53,7 +54,7 @@ def made_projection(array: Array, dtype: str) -> Array | None:
     if not np.isfinite(a).all() or (other is None and not np.array_equal(a, a.T)):
         return None
     a = a if other is None else other.astype(np.float64)
-    is_near = np.abs(a @ a - a).max() <= ASYMMETRY[dtype]
+    is_near = np.abs(a @ a - a).max() <= OF_INVERSE * np.finfo(dtype).eps
     if not (is_near and 0 < round(float(np.trace(a))) < len(a)):
         return None
     with precision(2 * BITS):

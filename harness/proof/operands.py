@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from harness.inputs.points import as_numbers, made, other
-from harness.proof.faults import differ, is_right
+from harness.proof.faults import differ, is_as, is_right
 from harness.proof.hiding import held_hides
 from harness.proof.neutral import Argument, Ask, faults_elsewhere
 from harness.proof.question import Answer, Part
@@ -34,7 +34,8 @@ Relation: TypeAlias = Callable[[Any], Any]
 RELATIONS: tuple[Relation, ...] = (
     lambda x: x, lambda x: 1 - x, lambda x: 1 / x, lambda x: x * x, np.sqrt, lambda x: 1 / (x * x),
     lambda x: 1 / np.sqrt(x), lambda x: -x, lambda x: 2 * x, lambda x: x / 2, np.log, np.exp,
-    lambda x: 1 - x * x, lambda x: np.sqrt(1 - x * x),
+    lambda x: 1 - x * x, lambda x: np.sqrt(1 - x * x), lambda x: 2 * np.log(x), lambda x: np.exp(x / 2),
+    lambda x: 1 / (1 - x),
 )  # fmt: skip
 ROUNDED = 2.0**-8  # how far what follows may be off, of itself: by the rounding of bfloat16
 MOST_WAYS = 64  # in which others may follow one
@@ -69,7 +70,8 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
 
         shown, words = faults_elsewhere(replace(here, hiding=hiding), target, seed, moved)
         which = [k for k, told in hiding.items() if told in words]
-        return ([], []) if shown and _follow(target, numbers, which, ask) else (shown, words)
+        rules = {k: name.split(" of ")[1] for k, name in opened.places}
+        return ([], []) if shown and _follow(here, target, numbers, rules, which, ask) else (shown, words)
 
 
 def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:
@@ -83,22 +85,32 @@ def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:
 
 
 @np.errstate(all="ignore")
-def _follow(target: Target, numbers: Mapping[Argument, float], which: Iterable[Argument], ask: Ask) -> bool:
+def _follow(
+    here: Answer, target: Target, numbers: Mapping[Argument, float], rules: Mapping[Argument, str],
+    which: Iterable[Argument], ask: Ask,
+) -> bool:  # fmt: skip
     """Whether it is right elsewhere if others follow one of these, as they may do here."""
-    return any(_is_followed(target, numbers, k, ask) for k in which)
+    return any(_is_followed(here, target, numbers, rules, k, ask) for k in which)
 
 
-def _is_followed(target: Target, numbers: Mapping[Argument, float], k: Argument, ask: Ask) -> bool:
-    """Whether it is right elsewhere in some way in which others follow that one, or stay."""
+def _is_followed(
+    here: Answer, target: Target, numbers: Mapping[Argument, float], rules: Mapping[Argument, str],
+    k: Argument, ask: Ask,
+) -> bool:  # fmt: skip
+    """Whether it is right elsewhere in some way in which others follow that one, or stay.
 
-    def may_stay(j: Argument) -> bool:
-        return is_right(ask(_at(target, [j], ELSEWHERE[0], False)))
-
-    following = dict[Argument, list[Relation]]()
+    Not where a rule reads none of them: it does not count on one that follows another.
+    """
+    alone, following = {k: ask(_at(target, [k], ELSEWHERE[0], False))}, dict[Argument, list[Relation]]()
     for j in numbers:
         fits = [r for r in RELATIONS if _is_close(r(np.float64(numbers[k])), numbers[j])]
-        if j != k and fits and _may_be_of(target, j, k) and not may_stay(j):  # else it follows nothing
-            following[j] = [*fits, _stays]
+        if j != k and fits and _may_be_of(target, j, k):
+            alone[j] = ask(_at(target, [j], ELSEWHERE[0], False))
+            if not is_right(alone[j]):  # else it follows nothing
+                following[j] = [*fits, _stays]
+    is_one = all(rules[j] == rules[k] for j in following)
+    if is_one and all(is_as(here, alone[j]) for j in (k, *following)):
+        return False
     ramps = all(max(_shape(target, own), default=1) > 1 for own in (k, *following))
 
     def tied(number: float, by: Iterable[Relation]) -> Target:

@@ -60,7 +60,7 @@ class Copies:
         self.parameters: list[Parameter] = []
         self.gradients: list[Array] = []
         self.written: list[Array] = []
-        self.clearing = [name for name in CLEARING if callable(getattr(layer, name, None))]
+        self.clearing = [name for name in CLEARING if takes(getattr(layer, name, None), 0)]
         self.clears = bool(self.clearing)
         self.cleared = self.clears
         self.first = False
@@ -243,8 +243,9 @@ def _is_of_loss(backward: Callable[..., Any], dout: Any) -> bool:
 
 def clear(copy: Any) -> None:
     """Call what clears its gradients, as a loop of training does."""
-    for each in filter(callable, (getattr(copy, name, None) for name in CLEARING)):
-        each()
+    for each in (getattr(copy, name, None) for name in CLEARING):
+        if callable(each) and takes(each, 0):
+            each()
 
 
 def ones(out: Any) -> Any:
@@ -254,9 +255,23 @@ def ones(out: Any) -> Any:
     return np.ones_like(out)[()]  # of a number a number
 
 
-def takes(function: Callable[..., Any], count: int) -> bool:
+def drawn(out: Any, seed: int) -> Any:
+    """A random cotangent, from a seed; 1 of a loss."""
+    if isinstance(out, tuple):
+        return tuple(drawn(one, seed + k) for k, one in enumerate(out))
+    if np.size(out) == 1:
+        return ones(out)
+    return np.random.default_rng([seed, 2]).normal(size=np.shape(out)).astype(np.asarray(out).dtype)
+
+
+def scaled(dout: Any, scale: float) -> Any:
+    """A cotangent times a number."""
+    return tuple(scaled(one, scale) for one in dout) if isinstance(dout, tuple) else dout * scale
+
+
+def takes(function: Any, count: int) -> bool:
     """Whether a function is known to take so many arguments."""
-    signature = _signature(function)
+    signature = _signature(function) if callable(function) else None
     try:
         return signature is not None and bool(signature.bind(*range(count)))
     except TypeError:

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.selection import near_matches
-from harness.subject.contents import Place, identity, is_inexact, is_within, parts, read, said
+from harness.subject.contents import Contents, Place, identity, is_inexact, is_within, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
 from harness.subject.moving import OUTSIDE, copied, has_row_for_each, is_same, never_moving, reads_elsewhere
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
-from oracles.exact.program.words import kind_of, package_of
+from oracles.exact.program.words import kind_of
 
 WRITES = "backward writes into dout; that is the caller's array"
 WRITTEN_OUTSIDE = (
@@ -35,11 +35,6 @@ REFILLED = "{} returns an array that its next call fills again: copy the first r
 
 FOREIGN = frozenset({"torch", "jax", "jaxlib", "tensorflow", "cupy", "mlx"})
 OF_NUMPY = "check_gradient takes functions of torch and JAX, and modules of torch"
-
-
-def vars_of(thing: Any) -> Mapping[str, Any]:
-    """An object's attributes; none where it has no dictionary."""
-    return getattr(thing, "__dict__", {})
 
 
 class _Run(NamedTuple):
@@ -71,6 +66,7 @@ class Layer:
         refused: Why nothing can be asked of the layer; "" if it can.
         advice: "", for what is said of a network.
         steps: Whether what it keeps of its arrays, once they are written over, is a fault.
+        added: Gradients to which backward adds, and that nothing clears.
         compares: Whether its last array is the target, which may be another one then.
         held: The places of constants that are arrays after the parameters, and may be others then.
     """
@@ -78,6 +74,7 @@ class Layer:
     advice = ""
     steps = compares = False
     held: tuple[Place, ...] = ()
+    added: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -112,9 +109,10 @@ class Layer:
         self.moves = (True,) * len(inputs)
         self.is_loss, self.needs_none, self.faults = False, False, tuple[str, ...]()
         self.unmoved: Mapping[str, str] = {}
-        before = dict(vars(layer))
+        before = self._copies.contents.arrays
         self._copies.see_what_counts(inputs)
-        if {name: id(value) for name, value in vars(layer).items()} != {n: id(v) for n, v in before.items()}:
+        after = Contents(layer).arrays
+        if any(is_inexact(array) and before.get(place) is not array for place, array in after.items()):
             self.refused = WRITTEN_OUTSIDE
             return
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
@@ -122,7 +120,7 @@ class Layer:
             return
         facts = ParameterSearch(self._copies, inputs, {*constants}).look()
         self.moves = tuple(x.dtype.kind not in "iu" for x in inputs)
-        self.is_loss, self.faults = facts.is_loss, facts.faults
+        self.is_loss, self.faults, self.added = facts.is_loss, facts.faults, facts.added
         self.needs_none = facts.may_lack and self._ignores_cotangent(inputs)
         if facts.is_data and any(self.moves):
             self.moves = (False,) * len(self.moves)
@@ -391,11 +389,6 @@ def _refuse_others(layer: Any) -> None:
         raise ValueError(
             f"layer must have forward(x) and backward(dout), got {kind_of(layer)} without "
             f"{' and '.join(missing)}{_instead(layer, net)}"
-        )
-    foreign = next((name for name, value in vars_of(layer).items() if package_of(value) in FOREIGN), "")
-    if foreign:
-        raise ValueError(
-            f"layer must hold NumPy's arrays, got {kind_of(vars_of(layer)[foreign])} as {foreign}: {OF_NUMPY}"
         )
     if not hasattr(layer, "__dict__"):
         raise ValueError(

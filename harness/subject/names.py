@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from types import FunctionType
 
@@ -34,6 +35,12 @@ def name_of(function: Function) -> str:
     """What a function, a module or another object that is called is called itself."""
     while isinstance(function, partial):
         function = function.func
+    with suppress(Exception):  # of its own `__getattr__`
+        return _name_of(function)
+    return type(function).__name__
+
+
+def _name_of(function: Function) -> str:
     owner = getattr(function, "__self__", None)
     # The apply of an autograd.Function is its class, and an operator of `torch.library.custom_op` its code.
     named = owner if isinstance(owner, type) else getattr(function, "_init_fn", function)

@@ -56,10 +56,11 @@ class Network:
         advice: What to pass where loss has a flag that gradient does not know; "" if it has none.
         is_loss, needs_none: True: the gradient is along 1, and takes no cotangent.
         steps: Whether what it keeps of its parameters, once they are written over, is a fault.
-        compares: As of `Layer`.
+        compares, added: As of `Layer`.
     """
 
     is_loss, needs_none, steps, compares = True, True, False, False
+    added: tuple[str, ...] = ()
 
     def __init__(self, net: Any, x: Any, t: Any, options: dict[str, Any], seed: int) -> None:
         """Run the gradient once, to see what it gives.

@@ -226,6 +226,11 @@ def non_arrays_with_gradients(ran: Any) -> Iterator[tuple[Place, Place]]:
                         for way, leaf in leaves(value).items()
                         if way in inside and _is_like(leaf, inside[way])
                     )
+            for container in (c for c in GATHERED if c in here):  # b, and its gradient in grads["b"]
+                inside = leaves(holder.parts[here[container]])
+                forms: list[Way] = [(Item(key),) for key in (name, *_called(name, {}))]
+                for way in (way for way in forms if way in inside and _is_like(value, inside[way])):
+                    yield (*holder.place, step), (*holder.place, here[container], *way)
 
 
 def _is_like(value: Any, gradient: Any) -> bool:

@@ -23,10 +23,11 @@ from harness.subject.contents import (
     is_inexact,
     is_within,
     overlapping,
+    put,
     read,
     said,
 )
-from harness.subject.copies import OUTPUT, Copies, clear, is_near, ones, pull, takes
+from harness.subject.copies import OUTPUT, Copies, clear, drawn, is_near, ones, pull, scaled, takes
 from harness.subject.derivative import Array
 from harness.subject.integers import with_floats
 from harness.subject.moving import is_same, moved
@@ -37,6 +38,7 @@ from harness.subject.pairs import (
     Parameter,
     collected,
     elsewhere,
+    is_number,
     leaves,
     listed,
     lists,
@@ -45,6 +47,8 @@ from harness.subject.pairs import (
     paired,
 )
 from oracles.exact.program.program import FLOATS
+
+WRITES_INTO = "backward writes into x; that is the caller's array"
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,14 @@ class LayerFacts:
         may_lack: Whether it may be called without dout then, and so may ignore it: `backward(dout=1)`.
         is_data: Whether backward returns nothing for the input of a loss, which is then taken for data.
         faults: What moves the result, or looks like a gradient, and is not compared.
+        added: Gradients to which backward adds, and that nothing clears.
     """
 
     is_loss: bool
     may_lack: bool
     is_data: bool
     faults: tuple[str, ...]
+    added: tuple[str, ...]
 
 
 def _without_states(
@@ -83,6 +89,14 @@ def _without_states(
     ]  # fmt: skip
 
 
+def _is_part(gradient: Array, whole: Array, own: Array, part: Array) -> bool:
+    """Whether a gradient has that of a part of its array in that place, as far as one can tell."""
+    if not (whole.flags.c_contiguous and part.flags.c_contiguous and gradient.size == whole.size):
+        return True
+    start = (part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // whole.itemsize
+    return is_near(gradient.ravel()[start : start + part.size], own.ravel())
+
+
 class ParameterSearch:
     """One look at a layer, at these inputs.
 
@@ -97,6 +111,8 @@ class ParameterSearch:
         self.copies, self.inputs, self.constants = copies, inputs, constants
         self._lists = lists(copies.layer)
         self._faults: list[str] = []
+        self.added: list[str] = []
+        self._between: list[Array] = []
 
     def look(self) -> LayerFacts:
         """Run once, and see what the parameters are, where their gradients are left, and what else moves.
@@ -154,11 +170,11 @@ class ParameterSearch:
                 new.pop(gradient, None)
                 self._faults.append(not_floating(place, read(ran, place), gradient))
         self._faults += self._not_compared(out, new, put, written)
-        self._faults += self._stepped(out, written - changed_by_forward)
+        self._faults += self._stepped(written - changed_by_forward)
         is_number, may_lack = not isinstance(out, tuple) and np.size(out) == 1, takes(ran.backward, 0)
         is_loss = is_number and (may_lack or np.ndim(out) == 0)
         is_data = found is None and is_loss and bool(copies.parameters)
-        return LayerFacts(is_loss, is_loss and may_lack, is_data, tuple(self._faults))
+        return LayerFacts(is_loss, is_loss and may_lack, is_data, tuple(self._faults), tuple(self.added))
 
     # -- before the run -----------------------------------------------------------------------------------
 
@@ -272,18 +288,22 @@ class ParameterSearch:
 
     def _without_views(self, ran: Any, found: Sequence[Parameter]) -> Iterator[Parameter]:
         """Those that are no vector of which others are parts: a copy has each by itself."""
-        arrays = {p.name: read(ran, p.place) for p in found}
-        for p in found:
+        arrays = [(p, read(ran, p.place)) for p in found]
+        for p, whole in arrays:
             parts = [
-                name for name, other in arrays.items()
-                if name != p.name and overlapping(arrays[p.name], other) and other.size < arrays[p.name].size
+                (other, own) for other, own in arrays
+                if other is not p and overlapping(whole, own) and own.size < whole.size
             ]  # fmt: skip
-            if parts:
-                gradient = said(p.gradients[0])
-                said_of = f"{gradient} is not compared: {p.name} holds {', '.join(parts)}, which are"
-                self.copies.notes[said_of] = None
-            else:
+            if not parts:
                 yield p
+                continue
+            names, gradient = ", ".join(other.name for other, _ in parts), p.gradients[0]
+            self.copies.notes[f"{said(gradient)} is not compared: {p.name} holds {names}, which are"] = None
+            for other, own in parts:
+                if not _is_part(read(ran, gradient), whole, read(ran, other.gradients[0]), own):
+                    self._faults.append(
+                        f"{said(gradient)} has other numbers than {said(other.gradients[0])}, a part of it"
+                    )
 
     def _refuse_dtypes(self) -> None:
         for parameter, numbers in zip(self.copies.parameters, self.copies.numbers, strict=True):
@@ -317,39 +337,55 @@ class ParameterSearch:
                 else:
                     copies.notes[text] = None
 
-    def _see_what_is_cleared(self) -> None:
-        """A fault where a gradient adds to what was there, though something is to clear it; else a note."""
+    def _pulled(self, before: Mapping[Place, Array], scale: float = 1.0) -> tuple[Any, list[Array]]:
+        """A new copy with these gradients, cleared, that has run along a drawn cotangent; and its inputs."""
         copies = self.copies
-        ran = copies.new()
-        places = [place for p in copies.parameters for place in p.gradients]
-
-        def left() -> tuple[Any, list[Any]]:
-            out = copies.run(ran, self.inputs)
-            pull(ran, ones(out))
-            return out, [np.array(read(ran, place)) for place in places]
-
-        with suppress(Exception):  # it may be cleared once it has run alone
-            before, first = left()
+        ran, inputs = copies.new(), [x.copy() for x in self.inputs]
+        for place, gradient in before.items():
+            with suppress(Exception):  # a dictionary of them may not be there yet
+                put(ran, place, gradient.copy() if gradient.ndim else gradient[()])
+        if copies.clears:
             clear(ran)
-            after, second = left()
-            if not is_same(before, after):
-                return
-            for place, one, other in zip(places, first, second, strict=True):
-                if one.any() and is_near(2 * one, other) and copies.clears:
-                    self._faults.append(adds_up(place, copies.clearing))
-                elif one.any() and is_near(2 * one, other):
-                    copies.notes[adds_up(place, ())] = None
+        out = copies.run(ran, inputs, themselves=True)
+        self._between = [x.copy() for x in inputs]
+        pull(ran, scaled(drawn(out, copies.seed), scale))
+        return ran, inputs
 
-    def _stepped(self, out: Any, places: set[Place]) -> Iterator[str]:
-        """What backward alone writes into, and the result moves with: it takes a step of training."""
+    def _see_what_is_cleared(self) -> None:
+        """Where a gradient adds to what was there: a fault where something is to clear it, or none does."""
+        copies = self.copies
+        places = [place for p in copies.parameters for place in p.gradients]
+        with suppress(Exception):  # it may be cleared once it has run alone
+            ran, inputs = self._pulled({})
+            written = [k for k, x in enumerate(inputs) if not is_same(x, self._between[k])]
+            self._faults += [f"{WRITES_INTO}{f' ({k})' if k else ''}" for k in written]
+            first = {place: np.array(read(ran, place)) for place in places if is_number(read(ran, place))}
+            again, _ = self._pulled(first)
+            for place, one in first.items():
+                if not is_near(one, np.array(read(again, place))):
+                    text = adds_up(place, copies.clearing)
+                    (self._faults if copies.clears else self.added).append(text)
+
+    def _stepped(self, places: set[Place]) -> Iterator[str]:
+        """What backward alone writes into, by its cotangent, and the result moves with: a training step."""
         copies = self.copies
         compared = {identity(array) for array in (*copies.arrays, *copies.gradients)}
-        for place in sorted(places, key=said):
-            array = read(copies.layer, place)
-            if not is_inexact(array) or identity(array) in compared or collected(place, set()):
-                continue
-            if not self._is_constant(place) and copies.move(self.inputs, out, {identity(array): moved}):
-                yield stepped(place)
+        asked = [
+            place for place in sorted(places, key=said)
+            if is_inexact(array := read(copies.layer, place)) and identity(array) not in compared
+            and not collected(place, set()) and not self._is_constant(place)
+        ]  # fmt: skip
+        if not asked or self._lists:
+            return
+        with suppress(Exception):
+            moving, still = self._pulled({})[0], self._pulled({}, 0.0)[0]
+            out = copies.run(copies.new(), self.inputs)
+            for place in asked:
+                array = read(copies.layer, place)
+                if not is_same(read(moving, place), read(still, place)) and copies.move(
+                    self.inputs, out, {identity(array): moved}
+                ):
+                    yield stepped(place)
 
     # -- what is left -------------------------------------------------------------------------------------
 

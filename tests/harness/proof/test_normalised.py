@@ -158,9 +158,9 @@ def test_an_orthogonal_matrix_keeps_lengths(dtype):
         )
 
 
-def on_columns(rng, dtype, rows=20):
-    b = rng.normal(size=(rows, 5)).astype(dtype)
-    return b @ np.linalg.inv(b.T @ b) @ b.T
+def on_columns(rng, dtype, ridge=0.0):
+    b = rng.normal(size=(20, 5)).astype(dtype)
+    return b @ np.linalg.inv(b.T @ b + ridge * np.eye(5, dtype=dtype)) @ b.T
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -183,6 +183,7 @@ def test_a_projection_on_columns_is_made_one(dtype):
         np.full((3, 3), np.nan),
         np.ones((2, 3)) / 3,
         on_columns(np.random.default_rng(0), "float64") * (1 + 1e-9),
+        on_columns(np.random.default_rng(0), "float64", ridge=1e-11),
     ],
 )
 def test_what_is_nearly_no_projection_stays(a):

@@ -293,6 +293,10 @@ def test_of_two_that_do_not_follow_each_other_one_may_be_forgotten():
     rule = function(lambda x, mean, var: (x - mean) / var, lambda g, x, mean, var: g)
     found = check_gradient(lambda x: rule.apply(x, torch.zeros(4), torch.ones(4)), (X,))
     assert found.verdict == "wrong"
+    for forward, one, other in ((lambda x, w, v: x * w / v**0.5, 1.0, 1.0), (by_log, 0.0, 1.0)):
+        given = torch.full((4,), one), torch.full((4,), other)
+        ignores = function(forward, lambda g, x, w, v: g)
+        assert check_gradient(lambda x: ignores.apply(x, *given), (X,)).verdict == "wrong"  # noqa: B023
     cubed = function(lambda x, s, v: x / s, lambda g, x, s, v: g / v**3)
     assert check_gradient(lambda x: cubed.apply(x, ONES, torch.ones(4)), (X,)).verdict == "wrong"
 
@@ -313,6 +317,7 @@ def test_two_rules_that_get_one_array_and_one_that_reads_it_elsewhere():
     scale = torch.ones(4)
     quantized = function(lambda x, s: x / s, lambda g, x, s: g)
     restored = function(scaled, lambda g, q, s: g)
+    restored.__name__ = "Restored"
     assert check_gradient(
         lambda x: restored.apply(quantized.apply(x, scale), scale), (X,)
     ).verdict == "accurate"  # fmt: skip
