@@ -124,7 +124,7 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
     twins = [
         k for k in hiding if isinstance(k, int) and k not in moving and twin_of(target.arrays, k) is not None
     ]
-    if twins and (shown := compared(ask(near(target, twins, seed)))):
+    if twins and (shown := compared(ask(_apart(target, twins, seed)))):
         return shown, [hiding[k] for k in twins]
     numbers = {k: _kind(target, k) for k in hiding if k not in (*moving, *whole, *twins)}
     for kind in KINDS:
@@ -136,6 +136,12 @@ def faults_elsewhere(here: Answer, target: Target, seed: int, ask: Ask) -> tuple
         if shown := _of_integer(here, _AskAt(ask, target, [k])):
             return shown, [hiding[k]]
     return [], []
+
+
+def _apart(target: Target, twins: Sequence[int], seed: int) -> Target:
+    """The target where some arrays are no twins; what is one number stays so, as the step of a grid."""
+    even = [k for k in twins if (target.arrays[k] == target.arrays[k].flat[0]).all()]
+    return made(near(target, [k for k in twins if k not in even], seed), even, lambda array: array * 0.75)
 
 
 def faults_together(here: Answer, target: Target, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
