@@ -9,7 +9,7 @@ array that two rules get. Nobody knows which do, so a rule that is right where t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any, TypeAlias
@@ -35,7 +35,7 @@ RELATIONS: tuple[Relation, ...] = (
     lambda x: x, lambda x: 1 - x, lambda x: 1 / x, lambda x: x * x, np.sqrt, lambda x: 1 / (x * x),
     lambda x: 1 / np.sqrt(x), lambda x: -x, lambda x: 2 * x, lambda x: x / 2, np.log, np.exp,
     lambda x: 1 - x * x, lambda x: np.sqrt(1 - x * x), lambda x: 2 * np.log(x), lambda x: np.exp(x / 2),
-    lambda x: 1 / (1 - x),
+    lambda x: 1 / (1 - x), lambda x: 1 + x, np.cos, np.sin, lambda x: -np.log(x),
 )  # fmt: skip
 ROUNDED = 2.0**-8  # how far what follows may be off, of itself: by the rounding of bfloat16
 MOST_WAYS = 64  # in which others may follow one
@@ -89,17 +89,20 @@ def _follow(
     here: Answer, target: Target, numbers: Mapping[Argument, float], rules: Mapping[Argument, str],
     which: Iterable[Argument], ask: Ask,
 ) -> bool:  # fmt: skip
-    """Whether it is right elsewhere if others follow one of these, as they may do here."""
-    return any(_is_followed(here, target, numbers, rules, k, ask) for k in which)
+    """Whether it is right elsewhere if others follow one of these, or these another one, as they may."""
+    blamed = list(which)
+    each = [*blamed, *(k for k in numbers if k not in blamed)]
+    return any(_is_followed(here, target, numbers, rules, k, blamed, ask) for k in each)
 
 
 def _is_followed(
     here: Answer, target: Target, numbers: Mapping[Argument, float], rules: Mapping[Argument, str],
-    k: Argument, ask: Ask,
+    k: Argument, blamed: Sequence[Argument], ask: Ask,
 ) -> bool:  # fmt: skip
     """Whether it is right elsewhere in some way in which others follow that one, or stay.
 
-    Not where a rule reads none of them: it does not count on one that follows another.
+    One of those that are blamed must move. Not where a rule reads none of them: it does not count on one that
+    follows another.
     """
     alone, following = {k: ask(_at(target, [k], ELSEWHERE[0], False))}, dict[Argument, list[Relation]]()
     for j in numbers:
@@ -119,7 +122,11 @@ def _is_followed(
             found = found if relation is _stays else _at(found, [j], number, ramps, relation)
         return found
 
-    ways = (by for by in product(*following.values()) if any(relation is not _stays for relation in by))
+    def moves(by: Iterable[Relation]) -> bool:
+        after = [j for j, relation in zip(following, by, strict=True) if relation is not _stays]
+        return bool(after) and not {k, *after}.isdisjoint(blamed)
+
+    ways = filter(moves, product(*following.values()))
     return any(
         all(is_right(ask(tied(n, by))) for n in ELSEWHERE if all(np.isfinite(r(n)) for r in by))
         for by in islice(ways, MOST_WAYS)

@@ -260,6 +260,10 @@ def by_log(x, log, s):
     return x * exp(log)
 
 
+def scaled_by_second(x, p, s):
+    return x * s
+
+
 def scaled_by_first(x, c, s):
     return x * c
 
@@ -274,6 +278,8 @@ FOLLOWING = {  # what follows another operand, at numbers that hide something
     "a precision": (divided, lambda g, x, s, w: g * s * w, ONES, ONES.clone()),
     "a logarithm of ones": (divided, lambda g, x, s, log: g * s / exp(2 * log), ONES, 0 * ONES),
     "what a logarithm of 0 is of": (by_log, lambda g, x, log, s: g * s, 0 * ONES, ONES),
+    "what is kept of one in two": (scaled_by_second, lambda g, x, p, s: g / (1 - p), 0.5, 2.0),
+    "what is kept of all": (scaled_by_second, lambda g, x, p, s: g / (1 - p), 0.0, 1.0),
     "a sine beside a cosine": (scaled_by_first, lambda g, x, c, s: g * c / (c * c + s * s), ONES, 0 * ONES),
 }
 
