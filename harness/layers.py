@@ -22,7 +22,7 @@ from harness.result import Result
 from harness.subject import given
 from harness.subject.copies import takes
 from harness.subject.derivative import Array, Derivative
-from harness.subject.layers import FOREIGN, OF_NUMPY, Layer
+from harness.subject.layers import Layer
 from harness.subject.moving import has_numbers
 from harness.subject.refused import refuse_infinite_of_object
 from harness.subject.state import leaving_no_trace
@@ -37,6 +37,8 @@ from oracles.exact.program.words import kind_of, package_of, shown
 from oracles.exact_oracle import LIMITS
 from oracles.frameworks.framework import differentiating
 
+FOREIGN = frozenset({"torch", "jax", "jaxlib", "tensorflow", "cupy", "mlx"})
+OF_NUMPY = "check_gradient takes functions of torch and JAX, and modules of torch"
 AS_FUNCTION = "if the gradient is meant to be another function's, check_gradient takes that as surrogate="
 
 

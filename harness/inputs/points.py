@@ -148,16 +148,16 @@ def _beside(array: Array, are_pairs: bool, rng: np.random.Generator) -> Array:
 def twin_of(arrays: Sequence[Array], k: int) -> int | None:
     """Which earlier array has the same floating numbers, several and no neutral one; None if none has."""
     array = arrays[k]
-    is_one = is_floating(array) and array.size > 1 and bool((array == array.flat[0]).all())
-    if not is_floating(array) or array.size < 2 or (is_one and _is_neutral(array)):
+    if not is_floating(array) or array.size < 2 or _is_neutral(array):
         return None
     return next((j for j in range(k) if np.array_equal(arrays[j], array)), None)
 
 
 def _is_neutral(array: Array) -> bool:
-    """Whether the one number of an array may be meant: 0, 1, or the share of one of several."""
+    """Whether it is one number throughout that may be meant: 0, 1, or the share of one of several."""
     number, lengths = array.flat[0], (*array.shape, array.size)
-    return number in (0, 1) or any(np.isclose(number * n, 1) for n in lengths)
+    is_meant = number in (0, 1) or any(np.isclose(number * n, 1) for n in lengths)
+    return is_meant and bool((array == number).all())
 
 
 def is_packed(array: Array) -> bool:

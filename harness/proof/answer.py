@@ -218,9 +218,8 @@ def _of_probes(
     for one in runs:
         if holds or one.probe is None:
             more, said = probed(one, sight, partial(whose, ask=answer), is_imprecise)
-            more = more if not _of_another_program(parts) else []
             found, notes = [*found, *more], [*notes, *said]
-    return found, notes
+    return [] if _of_another_program(parts) else found, notes
 
 
 def _notes(sight: Sight) -> list[str]:

@@ -60,7 +60,7 @@ class Copies:
         self.parameters: list[Parameter] = []
         self.gradients: list[Array] = []
         self.written: list[Array] = []
-        self.clearing = [name for name in CLEARING if takes(getattr(layer, name, None), 0)]
+        self.clearing = clearing(layer)
         self.clears = bool(self.clearing)
         self.cleared = self.clears
         self.first = False
@@ -241,11 +241,15 @@ def _is_of_loss(backward: Callable[..., Any], dout: Any) -> bool:
     )
 
 
+def clearing(thing: Any) -> list[str]:
+    """The methods of an object that clear its gradients, and take nothing."""
+    return [name for name in CLEARING if takes(getattr(thing, name, None), 0)]
+
+
 def clear(copy: Any) -> None:
     """Call what clears its gradients, as a loop of training does."""
-    for each in (getattr(copy, name, None) for name in CLEARING):
-        if callable(each) and takes(each, 0):
-            each()
+    for name in clearing(copy):
+        getattr(copy, name)()
 
 
 def ones(out: Any) -> Any:

@@ -33,10 +33,6 @@ WRITTEN_OUTSIDE = (
 REFILLED = "{} returns an array that its next call fills again: copy the first result where both are used"
 
 
-FOREIGN = frozenset({"torch", "jax", "jaxlib", "tensorflow", "cupy", "mlx"})
-OF_NUMPY = "check_gradient takes functions of torch and JAX, and modules of torch"
-
-
 class _Run(NamedTuple):
     """A layer and the arrays that it is given."""
 
@@ -111,11 +107,7 @@ class Layer:
         self.unmoved: Mapping[str, str] = {}
         before = self._copies.contents.arrays
         self._copies.see_what_counts(inputs)
-        after = Contents(layer).arrays
-        new = [place for place, a in after.items() if is_inexact(a) and before.get(place) is not a]
-        if any(
-            {"forward", "backward"} & {*getattr(read(layer, place[:-1]), "__dict__", ())} for place in new
-        ):
+        if _writes_outside(layer, before):
             self.refused = WRITTEN_OUTSIDE
             return
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
@@ -398,6 +390,14 @@ def _refuse_others(layer: Any) -> None:
             f"{type(layer).__name__} has __slots__ and no __dict__, in which parameters and gradients "
             "are looked for; derive a class from it without __slots__"
         )
+
+
+def _writes_outside(layer: Any, before: Mapping[Place, Any]) -> bool:
+    """Whether a run of copies has put other arrays into an object whose methods are functions of its own."""
+    after = Contents(layer).arrays
+    new = [place for place, array in after.items() if is_inexact(array) and before.get(place) is not array]
+    owners = (read(layer, place[:-1]) for place in new)
+    return any(not {"forward", "backward"}.isdisjoint(getattr(owner, "__dict__", ())) for owner in owners)
 
 
 def _instead(layer: Any, is_net: bool) -> str:

@@ -161,8 +161,7 @@ def elsewhere(ran: Any, before: Any, parameter: Parameter) -> Iterator[Place]:
     places = [(*owner, here[other]) for other in _called(name, here) if other in here]
     for container in (here[c] for c in GATHERED if c in here):
         found = leaves(parts[container])
-        ways = ((Item(key),) for key in (name, *_called(name, {})))
-        places += [(*owner, container, *way) for way in ways if way in found]
+        places += [(*owner, container, *way) for way in _ways_of(name) if way in found]
     for place in places:
         if place in compared:
             continue
@@ -228,8 +227,7 @@ def non_arrays_with_gradients(ran: Any) -> Iterator[tuple[Place, Place]]:
                     )
             for container in (c for c in GATHERED if c in here):  # b, and its gradient in grads["b"]
                 inside = leaves(holder.parts[here[container]])
-                forms: list[Way] = [(Item(key),) for key in (name, *_called(name, {}))]
-                for way in (way for way in forms if way in inside and _is_like(value, inside[way])):
+                for way in (way for way in _ways_of(name) if way in inside and _is_like(value, inside[way])):
                     yield (*holder.place, step), (*holder.place, here[container], *way)
 
 
@@ -262,8 +260,7 @@ def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]
     for container in (other for other in GATHERED if other in here):  # W, and its gradient in grads['W']
         inside = leaves(holder.parts[here[container]])
         for name in alone:
-            forms: list[Way] = [(Item(key),) for key in (name, *_called(name, {}))]
-            if way := next((way for way in forms if is_number(inside.get(way))), None):
+            if way := next((way for way in _ways_of(name) if is_number(inside.get(way))), None):
                 yield (*holder.place, here[name]), (*holder.place, here[container], *way)
     of_gradients = {other for name in here for other in _called(name, here)} | {GRADIENTS, "gradients"}
     for name, step in here.items():
@@ -282,6 +279,11 @@ def _pairs(holder: Holder, candidates: Set[int]) -> Iterator[tuple[Place, Place]
                 key = way[0].key
                 if isinstance(key, str) and (beside := _beside(key, here, holder.parts)):
                     yield (*holder.place, step, *way), (*holder.place, here[beside])
+
+
+def _ways_of(name: str) -> list[Way]:
+    """Where a container of gradients may have that of an array: under its name, or that of its gradient."""
+    return [(Item(key),) for key in (name, *_called(name, {}))]
 
 
 def _beside(name: str, here: Names, parts: Parts) -> str:

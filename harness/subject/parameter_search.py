@@ -111,8 +111,7 @@ class ParameterSearch:
         self.copies, self.inputs, self.constants = copies, inputs, constants
         self._lists = lists(copies.layer)
         self._faults: list[str] = []
-        self.added: list[str] = []
-        self._between: list[Array] = []
+        self._added: list[str] = []
 
     def look(self) -> LayerFacts:
         """Run once, and see what the parameters are, where their gradients are left, and what else moves.
@@ -174,7 +173,7 @@ class ParameterSearch:
         is_number, may_lack = not isinstance(out, tuple) and np.size(out) == 1, takes(ran.backward, 0)
         is_loss = is_number and (may_lack or np.ndim(out) == 0)
         is_data = found is None and is_loss and bool(copies.parameters)
-        return LayerFacts(is_loss, is_loss and may_lack, is_data, tuple(self._faults), tuple(self.added))
+        return LayerFacts(is_loss, is_loss and may_lack, is_data, tuple(self._faults), tuple(self._added))
 
     # -- before the run -----------------------------------------------------------------------------------
 
@@ -337,8 +336,11 @@ class ParameterSearch:
                 else:
                     copies.notes[text] = None
 
-    def _pulled(self, before: Mapping[Place, Array], scale: float = 1.0) -> tuple[Any, list[Array]]:
-        """A new copy with these gradients, cleared, that has run along a drawn cotangent; and its inputs."""
+    def _pulled(self, before: Mapping[Place, Array], scale: float = 1.0) -> tuple[Any, list[int]]:
+        """A new copy with these gradients, cleared, that has run along a drawn cotangent.
+
+        Also which of its inputs its backward has written into.
+        """
         copies = self.copies
         ran, inputs = copies.new(), [x.copy() for x in self.inputs]
         for place, gradient in before.items():
@@ -347,24 +349,23 @@ class ParameterSearch:
         if copies.clears:
             clear(ran)
         out = copies.run(ran, inputs, themselves=True)
-        self._between = [x.copy() for x in inputs]
+        between = [x.copy() for x in inputs]
         pull(ran, scaled(drawn(out, copies.seed), scale))
-        return ran, inputs
+        return ran, [k for k, (x, was) in enumerate(zip(inputs, between, strict=True)) if not is_same(x, was)]
 
     def _see_what_is_cleared(self) -> None:
         """Where a gradient adds to what was there: a fault where something is to clear it, or none does."""
         copies = self.copies
         places = [place for p in copies.parameters for place in p.gradients]
         with suppress(Exception):  # it may be cleared once it has run alone
-            ran, inputs = self._pulled({})
-            written = [k for k, x in enumerate(inputs) if not is_same(x, self._between[k])]
+            ran, written = self._pulled({})
             self._faults += [f"{WRITES_INTO}{f' ({k})' if k else ''}" for k in written]
             first = {place: np.array(read(ran, place)) for place in places if is_number(read(ran, place))}
             again, _ = self._pulled(first)
             for place, one in first.items():
                 if not is_near(one, np.array(read(again, place))):
                     text = adds_up(place, copies.clearing)
-                    (self._faults if copies.clears else self.added).append(text)
+                    (self._faults if copies.clears else self._added).append(text)
 
     def _stepped(self, places: set[Place]) -> Iterator[str]:
         """What backward alone writes into, by its cotangent, and the result moves with: a training step."""

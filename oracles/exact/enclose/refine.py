@@ -21,6 +21,7 @@ from oracles.exact.program.errors import Exhausted, Pole, Turned, Undecided, Uns
 from oracles.exact.program.program import Array, Program
 
 SETTLED = 2.0**-100  # of the largest element: a ball around 0 that is smaller is one
+NO_NUMBER = "a pole, a division by zero, or a NaN that the code has"
 
 
 def refine(
@@ -184,11 +185,7 @@ def _too_wide(results: Sequence[Array] | None, bits: int, zero_bits: int) -> str
             allowed = small * largest if largest > 0 else arb(2) ** -zero_bits
             for where, ball in np.ndenumerate(result):
                 if not ball.is_finite():
-                    what = (
-                        "a pole, a division by zero, or a NaN that the code has"
-                        if ball.is_nan()
-                        else "unbounded"
-                    )
+                    what = NO_NUMBER if ball.is_nan() else "unbounded"
                     return f"output {number}, element {where}: not finite ({ball}): {what}"
                 if not (ball.rad() <= allowed or ball.rad() <= relative * ball.abs_lower()):
                     return f"output {number}, element {where}: radius {ball.rad()} around {ball.mid().str(6)}"
