@@ -75,17 +75,19 @@ def answers(
         found = [replace(here, notes=others), shown_away(question, tested, target, here)]
     if Probe.BESIDE in wanted and not any(is_faulty(p) for one in found for p in one.parts):
         ask = _asking(question, tested, target, again, _patience_s(here))
+        counting = list[str]()
         shown, hiding = faults_elsewhere(here, target, question.seed, ask)
         if not shown:
             shown, hiding = faults_together(here, target, question.seed, ask)
         if not shown and (opened := _opened(here, opening)):
-            shown, hiding = faults_of_operands(opened, question.seed, ask)
+            shown, hiding, counting = faults_of_operands(opened, question.seed, ask)
         if shown:
             why = f"there {' and '.join(hiding)}, {UNSEEN}"
             said = f"this was found beside the given point: {why}"
             found.append(Answer(tuple(shown), notes=(said, HERE_ALONE)))
         else:
             told = [
+                *counting,
                 *told_beside_symmetric(here, target, question.seed, ask),
                 *told_beside_once(here, target, ask),
             ]

@@ -39,11 +39,14 @@ RELATIONS: tuple[Relation, ...] = (
 )  # fmt: skip
 ROUNDED = 2.0**-8  # how far what follows may be off, of itself: by the rounding of bfloat16
 MOST_WAYS = 64  # in which others may follow one
+COUNTED_ON = "it is right only if another operand follows it, as a variance follows its scale"
 ELSEWHERE = (0.3, 3.0)  # no number that hides something, nor half of another or twice that
 
 
-def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str]]:
-    """What is faulty where operands are other numbers, and what hides it; nothing where it is right.
+def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part], list[str], list[str]]:
+    """What is faulty where operands are other numbers, what hides it, and what is only told.
+
+    What may follow another operand accuses nobody: that the gradient counts on it is told.
 
     Args:
         opened: The function with the operands as arguments.
@@ -61,7 +64,7 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
             hiding[k] = f"{name} is all {numbers[k]:g}"
     with opened.given():
         if not hiding or not is_right(here := ask(target)):
-            return [], []
+            return [], [], []
         hiding = {k: told for k, told in hiding.items() if not _is_read_elsewhere(here, target, k)}
 
         def moved(another: Target) -> Answer:
@@ -71,7 +74,16 @@ def faults_of_operands(opened: Opened, seed: int, ask: Ask) -> tuple[list[Part],
         shown, words = faults_elsewhere(replace(here, hiding=hiding), target, seed, moved)
         which = [k for k, told in hiding.items() if told in words]
         rules = {k: name.split(" of ")[1] for k, name in opened.places}
-        return ([], []) if shown and _follow(here, target, numbers, rules, which, ask) else (shown, words)
+        if shown and _follow(here, target, numbers, rules, which, ask):
+            return [], [], [_told(shown[0], words)]
+        return shown, words, []
+
+
+def _told(part: Part, hiding: Sequence[str]) -> str:
+    return (
+        f"here {' and '.join(hiding)}; with other numbers there alone the gradient is "
+        f"{part.verdict.value} ({part.name}: {part.diagnosis}): {COUNTED_ON}"
+    )
 
 
 def _is_read_elsewhere(here: Answer, target: Target, k: Argument) -> bool:

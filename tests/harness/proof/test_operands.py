@@ -8,6 +8,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from gradproof import check_gradient
+from harness.proof.operands import COUNTED_ON
 
 X = torch.linspace(-1.5, 2, 12).reshape(3, 4)
 ONES, XJ = torch.ones(4), jnp.linspace(-1.5, 2, 4)
@@ -305,6 +306,18 @@ def test_of_two_that_do_not_follow_each_other_one_may_be_forgotten():
         assert check_gradient(lambda x: ignores.apply(x, *given), (X,)).verdict == "wrong"  # noqa: B023
     cubed = function(lambda x, s, v: x / s, lambda g, x, s, v: g / v**3)
     assert check_gradient(lambda x: cubed.apply(x, ONES, torch.ones(4)), (X,)).verdict == "wrong"
+
+
+def test_a_rule_that_mixes_up_two_operands_is_told_what_it_counts_on():
+    rule = function(lambda x, w, v: x * w / v**0.5, lambda g, x, w, v: g * w**2 / v)
+    w, v = torch.linspace(1, 2, 4), torch.ones(4)
+    found = check_gradient(lambda x: rule.apply(x, ONES, v), (X,))
+    assert found.verdict == "accurate"
+    (told,) = [note for note in found.notes if COUNTED_ON in note]
+    assert "with other numbers there alone the gradient is wrong (x: the formula gives" in told
+    assert check_gradient(lambda x: rule.apply(x, w, v), (X,)).verdict == "wrong"
+    right = function(lambda x, w, v: x * w / v**0.5, lambda g, x, w, v: g * w / v**0.5)
+    assert not check_gradient(lambda x: right.apply(x, ONES, v), (X,)).notes
 
 
 def test_several_that_follow_one_each_in_its_way():
