@@ -21,22 +21,34 @@ from harness.gate.agreeing import commit, reason_of
 from harness.gate.baseline import Baseline, Update
 from harness.gate.changes import Changes, changes
 from harness.gate.clock import Clock
-from harness.gate.delivery import SUMMARY, add_to_summary, print_changes, print_findings, workflow_commands
-from harness.gate.finding import Kind, Level
+from harness.gate.delivery import (
+    SUMMARY,
+    add_to_summary,
+    print_changes,
+    print_findings,
+    print_groups,
+    workflow_commands,
+)
+from harness.gate.finding import Finding, Kind, Level
 from harness.gate.findings import Told
 from harness.gate.gate import Gate, Policy
 from harness.gate.machines import Machines
 from harness.gate.sarif import sarif
-from harness.gate.suite import SuiteWords, records_of, rows_of, spread
+from harness.gate.suite import SKIPPED, SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
 from harness.runs.fingerprint import fingerprint
 from harness.runs.record import Record, Row
-from harness.runs.writing import refuse_unwritable
+from harness.runs.writing import Unwritten, refuse_unwritable
 from harness.selection import Untrusted, UsageError
 from harness.verdicts import ExitCode
 
 TEST = pytest.StashKey[str]()  # its id as it was collected: workers of xdist may append a group's name
 ROWS = "gradproof_rows"  # of a test's report
+ENDED: dict[int, str] = {  # what such a session has done is not what its tests do
+    pytest.ExitCode.INTERRUPTED: "the session was interrupted",
+    pytest.ExitCode.INTERNAL_ERROR: "pytest failed",
+    pytest.ExitCode.USAGE_ERROR: "pytest could not begin",
+}
 UPDATE = '--gradproof-update-baseline="'
 
 
@@ -62,7 +74,9 @@ class Session:
         self._skipped: dict[str, str] = {}  # files, with the reason
         self._told: Told | None = None
         self._changed: Changes | None = None
+        self._left: Told | None = None  # by an update
         self._elsewhere = 0
+        self._ended = ""  # why the session ended before its time
         try:
             self._reason = None if reason is None else reason_of(reason, "--gradproof-update-baseline")
             if self._reason is not None:
@@ -79,6 +93,10 @@ class Session:
         create = f'pytest {self._option} {UPDATE}the first baseline"'
         renew = f'delete it, then run: pytest {self._option} {UPDATE}why"'
         found = baselines.read(self._path, create, renew)
+        if found.rows and not any("::" in row.case for row in found.rows):
+            raise UsageError(
+                f"{self._option} is the baseline of `gradproof gate`, not of tests; create another: {create}"
+            )
         if found.seed != self._seed:
             raise UsageError(
                 f"{self._option} is of --gradproof-seed={found.seed}, and this session's is {self._seed}; "
@@ -124,12 +142,14 @@ class Session:
         test, rows = getattr(report, ROWS, (report.nodeid, []))
         if report.when == "setup":  # it may run again, after it failed
             self._rows[test] = []
+            self._fates.pop(test, None)
+        elif report.when == "call":  # it came to its end: what was interrupted is not known
             self._fates[test] = (Kind.MISSING, "the test does not make this check any more")
         self._rows.setdefault(test, []).extend(rows)
         if report.failed:
             self._fates[test] = (Kind.ERROR, "the test failed before this check")
         elif report.skipped:
-            self._fates[test] = (Kind.UNAVAILABLE, f"the test was skipped: {_reason(report)}")
+            self._fates[test] = (Kind.UNAVAILABLE, f"{SKIPPED}: {_reason(report)}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -141,20 +161,32 @@ class Session:
 
     # -- what follows ----------------------------------------------------------------------------------
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """The session was interrupted, or `pytest.exit` was called, whatever code it asks for."""
+        self._ended = "the session was interrupted"
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Compare, or update; what is worse or missing fails the session."""
+        """Compare, or update, if the session came to its end; what is worse or missing fails it."""
         if self._is_worker:
             output: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
             output[ROWS] = (sorted(self._collected), sorted(self._files), self._skipped)
             return
         if self._config.option.collectonly:
             return
+        self._ended = self._ended or ENDED.get(session.exitstatus, "")
+        began = session.exitstatus not in {pytest.ExitCode.INTERNAL_ERROR, pytest.ExitCode.USAGE_ERROR}
+        if self._ended and not (began and self._reason is None):
+            return
+        self._ended = self._ended or str(session.shouldfail or session.shouldstop or "")
         came = spread(records_of(row for rows in self._rows.values() for row in rows), self._old.rows)
         try:
             failed = self._compare(came) if self._reason is None else self._update(came)
         except (UsageError, Untrusted, OSError) as problem:
             print(f"\ngradproof: {self._option}: {problem}")
+            failed = True
+        except Unwritten as problem:
+            print(f"\ngradproof: {problem}")
             failed = True
         if failed and session.exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -179,20 +211,27 @@ class Session:
 
     def _is_asked(self, test: str) -> bool:
         """Whether the session's arguments cover a test, whether or not it is there."""
+        path = self._config.rootpath / test.partition("::")[0]
+        folders = (self._config.invocation_params.dir / a for a in self._config.args if "::" not in a)
+        return self._is_named(test) or any(path.is_relative_to(os.path.normpath(own)) for own in folders)
+
+    def _is_named(self, test: str) -> bool:
+        """Whether an argument names the test itself, or its function or class."""
         file, _, name = test.partition("::")
-        path = self._config.rootpath / file
         for argument in self._config.args:
             place, colons, inside = argument.partition("::")
-            given = self._config.invocation_params.dir / place
+            is_it = name == inside or name.startswith((f"{inside}::", f"{inside}["))
             if (
                 colons
-                and given == path
-                and (name == inside or name.startswith((f"{inside}::", f"{inside}[")))
+                and is_it
+                and self._config.invocation_params.dir / place == self._config.rootpath / file
             ):
                 return True
-            if not colons and path.is_relative_to(os.path.normpath(given)):
-                return True
         return False
+
+    def _is_agreed(self, row: Row, kind: Kind) -> bool:
+        """Whether an update drops a row that did not come: one of a skipped test, if that is named itself."""
+        return kind in {Kind.MISSING, Kind.STALE} or (kind is Kind.UNAVAILABLE and self._is_named(row.case))
 
     def _compare(self, came: list[Record]) -> bool:
         self._told = self._against(came)
@@ -218,27 +257,43 @@ class Session:
 
     def _write_sarif(self, told: Told) -> None:
         if self._config.option.gradproof_sarif:
-            Path(self._config.option.gradproof_sarif).write_text(sarif(told), encoding="utf-8")
+            file = Path(self._config.option.gradproof_sarif)
+            try:
+                file.write_text(sarif(told), encoding="utf-8")
+            except OSError as problem:
+                raise Unwritten(f"--gradproof-sarif={file}: {problem}") from problem
 
     @property
     def _code(self) -> ExitCode:
         found = self._told.findings if self._told else ()
+        if self._told and not found and not self._told.rows:
+            return ExitCode.NOTHING_COMPARED
         return ExitCode.FAILED if any(one.level is Level.FAIL for one in found) else ExitCode.OK
 
     def _update(self, came: list[Record]) -> bool:
         with baselines.locked(self._path):
             self._old = old = self._read()  # again, under the lock
-            agreed = {Kind.MISSING, Kind.STALE}
             there = set(map(_row, came))
-            gone = [row for row, (kind, _) in self._absent().items() if kind in agreed and row not in there]
+            absent = self._absent().items()
+            gone = [row for row, (kind, _) in absent if row not in there and self._is_agreed(row, kind)]
             self._changed = changes(old, came, gone, fingerprint())
             if self._changed.said:
                 update = Update(self._reason or "", commit(), fingerprint())
                 self._old = Baseline(self._seed, (*old.updates, update), self._changed.rows)
                 baselines.write(self._path, self._old)
         if self._old.updates:
-            self._write_sarif(self._against(came))  # what nobody can agree to is left: a test that failed
+            self._left = self._against(came)  # what nobody can agree to: a test that failed
+            self._write_sarif(self._left)
         return False
+
+    def _of_others(self) -> str:
+        rows = (
+            "1 row of the baseline is"
+            if self._elsewhere == 1
+            else f"{self._elsewhere} rows of the baseline are"
+        )
+        why = f"did not run ({self._ended})" if self._ended else "were not asked for"
+        return f"{rows} of tests that {why}"
 
     def _name(self) -> str:
         return os.path.relpath(self._path) if self._path.is_relative_to(Path.cwd()) else str(self._path)
@@ -248,16 +303,25 @@ class Session:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The findings, worst first; or the changes. GitHub gets annotations and a summary of the step."""
-        if self._told is None and self._changed is None:
+        if self._told is None and self._changed is None and not self._ended:
             return
         writer = self._config.get_terminal_writer()
         text = io.StringIO()
         screen = Screen(file=text, width=writer.fullwidth, force_terminal=writer.hasmarkup)
+        if self._told is None and self._changed is None:
+            done = "compared" if self._reason is None else "updated"
+            screen.folded(f"{self._ended}: nothing was {done}", style="bold red")
         if self._changed:
             print_changes(screen, self._changed, f"changed in {self._name()}")
+        if self._left and any(one.level is Level.FAIL for one in self._left.findings):
+            screen.folded("left as they are:")
+            print_groups(screen, self._left, Level.FAIL)
         if self._told:
             if self._elsewhere:
-                screen.folded(f"{self._elsewhere} rows of the baseline are of tests that were not asked for")
+                screen.folded(self._of_others())
+            if moved := _moved(self._told.findings):
+                why = f"has a file moved, or pytest's rootdir, {self._config.rootpath}?"
+                screen.folded(f"{moved} of the stale rows are new under another path: {why}")
             print_findings(screen, self._told, self._code)
         terminalreporter.section("gradients against the baseline", "-")
         terminalreporter.write(text.getvalue())
@@ -271,6 +335,16 @@ class Session:
 
 def _row(record: Record) -> Row:
     return Row.of(record.cell)
+
+
+def _moved(found: Iterable[Finding]) -> int:
+    """How many rows that went away came back in another folder, or file."""
+    tails = {kind: [_tail(one.row) for one in found if one.kind is kind] for kind in (Kind.STALE, Kind.NEW)}
+    return sum(tail in tails[Kind.NEW] for tail in tails[Kind.STALE])
+
+
+def _tail(row: Row) -> tuple[str, ...]:
+    return row.case.partition("::")[2], *row[1:]
 
 
 def _reason(report: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from harness.commands.options import BaselineOptions
@@ -49,7 +50,7 @@ def run_update(globs: Globs, reason: str, options: BaselineOptions) -> ExitCode:
         if found.said:
             old = _old(globs, options)
             update = Update(reason, commit(), _machine(options))
-            with writing():
+            with writing(options.baseline):
                 baselines.write(options.baseline, Baseline(old.seed, (*old.updates, update), found.rows))
     with whatever_the_reader_does():
         print_changes(Screen(), found, f"changed in {options.baseline}")
@@ -84,7 +85,7 @@ def _measured(globs: Globs, options: BaselineOptions) -> list[Record]:
     gone = any(is_chosen(row, globs) for row in old.rows)
     if not cells and not gone:
         names = [*{"/".join(Row.of(cell)) for cell in cells_of(Scope(), old.seed)}]
-        raise NothingSelected(f"no row matches {' '.join(globs)}; {near_matches(globs[0], sorted(names))}")
+        raise NothingSelected(f"no row matches {' '.join(globs)}; {_near(globs[0], names)}")
     if options.from_:
         if not options.from_.is_file():
             raise UsageError(f"there is no saved run at {options.from_}; `gate` saves one")
@@ -107,3 +108,14 @@ def _machine(options: BaselineOptions) -> Fingerprint:
     """Of which machine the run is."""
     header = read_header(options.from_) if options.from_ else None
     return header.fingerprint if header else fingerprint()
+
+
+def _near(glob: str, names: Iterable[str]) -> str:
+    """What a pattern may have meant: its first part that matches nothing, among those that are there."""
+    rows, parts = [name.split("/") for name in names], glob.split("/")[:4]
+    for k, part in enumerate(parts):
+        found = [row for row in rows if fnmatchcase(row[k], part)]
+        if not found:
+            return near_matches(part, sorted({row[k] for row in rows}))
+        rows = found
+    return near_matches(glob, sorted(names))

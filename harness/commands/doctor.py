@@ -102,6 +102,12 @@ def _framework(name: str) -> Symptom:
     from harness.runs.runner import oracles
 
     missing = oracles()[name].unavailable()
+    if not missing:
+        try:
+            import_module(name)
+        except Exception as problem:  # what a broken library raises
+            advice = f"no gradient of its own is checked: pip install --force-reinstall {name}"
+            return Symptom(name, f"cannot be imported: {problem}", False, advice)
     return Symptom(name, "not installed" if missing else installed(name), not missing, missing)
 
 

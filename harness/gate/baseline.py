@@ -180,6 +180,7 @@ def write(path: Path, baseline: Baseline) -> None:
         f'{{"schema": {SCHEMA}, "seed": {baseline.seed}, "digest": "{digest}",\n'
         f'"updates": [\n{_lines(updates)}\n],\n"rows": [\n{_lines(rows)}\n]}}\n'
     )
+    path = path.resolve()  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:

@@ -18,6 +18,7 @@ from harness.gate.sarif import sarif
 from harness.gate.words import Words
 from harness.report.delivery import WRITERS, unmarked
 from harness.report.screen import Screen
+from harness.runs.writing import writing
 from harness.selection import listed
 from harness.verdicts import ExitCode
 
@@ -52,10 +53,11 @@ def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
     """Show what a gate found, in one format.
 
     Raises:
-        OSError: The summary of the step cannot be written: then nothing is shown, for the gate fails.
+        Unwritten: The summary of the step cannot be written: then nothing is shown, for the gate fails.
     """
     if kind == "github":
-        add_to_summary(told, code)
+        with writing(SUMMARY):
+            add_to_summary(told, code)
     if kind == "jsonl":
         for finding in findings.worst_first(told.findings):
             sys.stdout.write(msgspec.json.encode(findings.line_of(finding, told.words)).decode() + "\n")
@@ -74,16 +76,21 @@ def deliver_findings(told: findings.Told, kind: str, code: ExitCode) -> None:
 def print_findings(console: Screen, told: findings.Told, code: ExitCode) -> None:
     """All of it as text: groups, worst first, then the summary, the machine, and the conclusion."""
     for level in findings.LEVELS:
-        groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
-        for group in groups[: MOST[level]]:
-            _print_group(console, group, told.words)
-        hidden = sum(map(len, groups[MOST[level] :]))
-        if hidden:
-            console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
+        print_groups(console, told, level)
     console.folded(findings.summary(told))
     if told.elsewhere:
         console.folded(_elsewhere(told))
     console.folded(told.words.conclusion(code), style="bold green" if code is ExitCode.OK else "bold red")
+
+
+def print_groups(console: Screen, told: findings.Told, level: Level) -> None:
+    """The groups of one level, worst first."""
+    groups = findings.grouped([f for f in findings.worst_first(told.findings) if f.level is level])
+    for group in groups[: MOST[level]]:
+        _print_group(console, group, told.words)
+    hidden = sum(map(len, groups[MOST[level] :]))
+    if hidden:
+        console.folded(f"and {hidden} more ({level.value}); --format csv or jsonl shows all", 2, "dim")
 
 
 def _elsewhere(told: findings.Told) -> str:
@@ -175,4 +182,5 @@ def print_changes(console: Screen, found: Changes, doing: str) -> None:
         if len(groups) > MOST_CHANGES:
             hidden = sum(map(len, list(groups.values())[MOST_CHANGES:]))
             console.print(Text(f"  and {hidden} more rows", style="dim"))
-    console.print(Text(f"{len(found.said)} of {len(found.rows)} rows {doing}: {', '.join(counts) or 'none'}"))
+    whole = found.said.keys() | found.rows.keys()  # those that go, too
+    console.print(Text(f"{len(found.said)} of {len(whole)} rows {doing}: {', '.join(counts) or 'none'}"))

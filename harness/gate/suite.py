@@ -27,8 +27,9 @@ from harness.verdicts import ExitCode, Outcome, Verdict, badness_key
 
 RATIO = ("gradient_time_ratio", "gradient_time_ratio_low", "gradient_time_ratio_high")
 NUMBERS = ("bits_lost", "error_ulp", "attainable_ulp", "bound_ulp", "computed", "true")
+SKIPPED = "the test was skipped"
 AT = " at "  # between an argument and the point, where that is not the given one
-NOT_HERE = frozenset({Kind.ERROR, Kind.UNAVAILABLE, Kind.CONFLICT})  # there is nothing to agree to
+NOT_HERE = frozenset({Kind.ERROR, Kind.CONFLICT})  # there is nothing to agree to
 
 
 def rows_of(made: Iterable[Made], test: str, seed: int, root: Path) -> list[dict[str, Any]]:
@@ -159,13 +160,13 @@ class SuiteWords(Words):
         return shlex.join(["pytest", records[0].case])
 
     def accept(self, group: Sequence[Finding]) -> str:
-        """The test alone, or what is left of its file, with an update."""
+        """The test alone, or what is left of its file, with an update; skipped tests by their names."""
         first = group[0]
-        if first.kind in NOT_HERE:
+        if first.kind in NOT_HERE or (first.kind is Kind.UNAVAILABLE and not first.now.startswith(SKIPPED)):
             return ""
         file = first.row.case.partition("::")[0]
-        what = first.row.case if first.kind is not Kind.STALE else file
-        there = [what] if Path(file).exists() else []
+        what = dict.fromkeys(finding.row.case if first.kind is not Kind.STALE else file for finding in group)
+        there = list(what) if Path(file).exists() else []
         return f'{shlex.join(["pytest", *there])} {self.said} --gradproof-update-baseline="why"'
 
     def home(self, row: Row) -> tuple[str, int] | None:

@@ -186,8 +186,16 @@ def structure(gradients: Gradients, expected: Sequence[tuple[str, Array]]) -> li
         elif got.shape != argument.shape:
             found.append(Misfit(name, f"the gradient has shape {got.shape} instead of {argument.shape}"))
         elif got.dtype != argument.dtype:
-            found.append(Misfit(name, f"the gradient has dtype {got.dtype} instead of {argument.dtype}"))
+            said = f"the gradient has dtype {got.dtype} instead of {argument.dtype}"
+            found.append(Misfit(name, said + _mixed(got.dtype, expected)))
     return found
+
+
+def _mixed(dtype: Any, expected: Sequence[tuple[str, Array]]) -> str:
+    """Which arguments have a gradient's dtype, of those that have several."""
+    own = [str(name) for name, array in expected if array.dtype == dtype]
+    are = "is" if len(own) == 1 else "are"
+    return f"; {' and '.join(own)} {are} {dtype}: pass all in one dtype" if own else ""
 
 
 def _other_names(gradients: Gradients, names: Sequence[str]) -> str:

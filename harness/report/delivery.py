@@ -193,7 +193,9 @@ def markdown(table: Table) -> str:
     """The shown columns as a Markdown table under a heading, numbers with six digits."""
     shown = _plain(table.frame[list(table.columns)]).map(lambda v: unmarked(v) if isinstance(v, str) else v)
     # Twenty digits that are text stay twenty digits.
-    words = [k for k, name in enumerate(table.columns) if all(isinstance(v, str) for v in shown[name])]
+    # (A table without rows has no columns either, to what writes it.)
+    texts = [k for k, name in enumerate(table.columns) if all(isinstance(v, str) for v in shown[name])]
+    words = texts if len(shown) else []
     body = shown.to_markdown(index=False, floatfmt=".6g", disable_numparse=words)
     parts = (f"## {unmarked(table.title)}", body, unmarked(table.caption))
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -232,7 +234,11 @@ def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Pat
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
+    """Write a file whole, or not at all; a link stays one, and a device gets the text as it is."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
     beside = path.with_name(path.name + ".partial")
     try:
         beside.write_text(text, encoding="utf-8")

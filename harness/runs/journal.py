@@ -88,7 +88,7 @@ class Journal:
             self._file.truncate(whole)
             self._file.seek(whole)
         else:
-            with writing():
+            with writing(path):
                 self._put(msgspec.json.encode(Header.of_this_run(scope)))
 
     @property
@@ -102,7 +102,7 @@ class Journal:
 
     def add(self, line: bytes) -> None:
         """Add a line."""
-        with writing():
+        with writing(self.path):
             self._put(line)
 
     def _put(self, line: bytes) -> None:

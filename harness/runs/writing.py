@@ -15,8 +15,11 @@ class Unwritten(RuntimeError):
 
 
 @contextmanager
-def writing() -> Iterator[None]:
+def writing(to: object = "") -> Iterator[None]:
     """Inside is only written; a reader of a pipe that went away stays a `BrokenPipeError`.
+
+    Args:
+        to: Where; standard output, if it is not said here or by the error.
 
     Raises:
         Unwritten: Something cannot be written.
@@ -26,7 +29,9 @@ def writing() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as problem:
-        raise Unwritten(f"{problem}: nothing more can be written there") from problem
+        place = to or ("" if problem.filename else "standard output")
+        said = f"{place}: {problem}" if place else str(problem)
+        raise Unwritten(f"{said}: nothing more can be written there") from problem
 
 
 def refuse_unwritable(option: str, folder: Path, made: bool = False) -> None:

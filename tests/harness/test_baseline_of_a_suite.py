@@ -126,7 +126,7 @@ def test_an_update_says_what_it_changes_and_leaves_what_failed_or_was_skipped(se
     text = SUITE.replace("def test_one():", "def test_one():\n    assert not X").replace('"float32", ', "")
     found = session(text + "\ndef test_new():\n    test_two('float32')\n", BASELINE, f"{UPDATE}=because")
     said = found.stdout.str()
-    assert "2 of 3 rows changed in b.json: 1 created, 1 trimmed" in said
+    assert "2 of 4 rows changed in b.json: 1 created, 1 trimmed" in said
     assert rows(pytester)[ONE].verdict == "accurate"
     assert "because" in pytester.path.joinpath("b.json").read_text()
 
@@ -138,6 +138,81 @@ def test_an_update_takes_a_check_that_was_made_whatever_it_found(session, pytest
     assert {row.verdict for row in rows(pytester).values()} == {"wrong"}
     (run,) = json.loads(pytester.path.joinpath("out.sarif").read_text(encoding="utf-8"))["runs"]
     assert run["results"] == []
+
+
+def test_rows_of_a_skipped_test_go_where_it_is_named(session, pytester):
+    text = SUITE.replace(*SKIPPED, 1)
+    assert (
+        "accept: pytest test_mine.py::test_one --gradproof-baseline=b.json"
+        in session(text, BASELINE).stdout.str()
+    )
+    said = session(text, BASELINE, f"{UPDATE}=no torch here").stdout.str()
+    assert "0 of 3 rows changed in b.json: none" in said
+    assert "left as they are:\n✗ unavailable: test_mine.py::test_one, 1 row of the baseline" in said
+    assert ONE in rows(pytester)
+    named = session(text, BASELINE, f"{UPDATE}=no torch here", "test_mine.py::test_one")
+    assert "1 of 3 rows changed in b.json: 1 trimmed" in named.stdout.str()
+    assert ONE not in rows(pytester)
+    assert session(text, BASELINE).ret == pytest.ExitCode.OK
+
+
+ENDING = "def test_one():", "def test_one():\n    {}\n"
+ENDS = ["pytest.exit('enough')", "pytest.exit('enough', returncode=0)"]  # Ctrl-C takes the same way
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_a_session_that_is_interrupted_agrees_to_nothing(how, session, pytester):
+    text = SUITE.replace(ENDING[0], ENDING[1].format(how)).replace("2 * g", "3 * g")
+    found = session(text, BASELINE, f"{UPDATE}=because")
+    assert "the session was interrupted: nothing was updated" in found.stdout.str()
+    assert pytester.path.joinpath("b.json").read_bytes() == first[0]
+    said = session(SUITE.replace(ENDING[0], ENDING[1].format(how)), BASELINE).stdout.str()
+    assert "3 rows of the baseline are of tests that did not run (the session was interrupted)" in said
+    assert "missing" not in said
+    assert "gradients against the baseline: nothing was compared" in said
+
+
+def test_a_session_that_does_not_begin_agrees_to_nothing(session, pytester):
+    for options in ((f"{UPDATE}=because",), ()):
+        found = session(SUITE, BASELINE, *options, "test_none.py")
+        assert found.ret == pytest.ExitCode.USAGE_ERROR
+        done = "updated" if options else "compared"
+        assert f"pytest could not begin: nothing was {done}" in found.stdout.str()
+        assert pytester.path.joinpath("b.json").read_bytes() == first[0]
+
+
+def test_what_stops_at_the_first_failure_compares_what_ran(session):
+    found = session(SUITE.replace(*ADDED), BASELINE, "-x").stdout.str()
+    assert "2 rows of the baseline are of tests that did not run (stopping after 1 failures)" in found
+    assert "the test failed before this check" in found
+
+
+def test_a_link_to_a_baseline_stays_one(session, pytester):
+    path = pytester.path / "b.json"
+    path.rename(real := pytester.path / "real.json")
+    path.symlink_to(real)
+    session(SUITE.replace("2 * g", "3 * g"), BASELINE, f"{UPDATE}=because")
+    assert path.is_symlink()
+    assert rows(pytester)[ONE].verdict == "wrong"
+
+
+def test_the_same_tests_in_another_file_are_told_as_such(session, pytester):
+    pytester.mkdir("in").joinpath("test_mine.py").write_text(SUITE, encoding="utf-8")
+    said = session("", BASELINE, "--import-mode=importlib").stdout.str()
+    assert "3 stale (fail)" in said
+    assert "3 of the stale rows are new under another path: has a file moved, or pytest's rootdir" in said
+
+
+def test_a_baseline_of_the_gate_is_no_suites(session, pytester):
+    old = baselines.read(pytester.path / "b.json")
+    others = {Row("relu", *row[1:]): msgspec.structs.replace(e, case="relu") for row, e in old.rows.items()}
+    baselines.write(pytester.path / "b.json", msgspec.structs.replace(old, rows=others))
+    found = session(SUITE, BASELINE)
+    assert found.ret == pytest.ExitCode.USAGE_ERROR
+    assert (
+        "b.json is the baseline of `gradproof gate`, not of tests; create another: pytest"
+        in found.stderr.str()
+    )
 
 
 @pytest.mark.parametrize(

@@ -542,7 +542,7 @@ def test_an_update_to_an_oracle_that_is_not_installed(kept):
 
 
 def test_an_update_of_nothing(kept):
-    refused(kept, kept.update("sofmax"), "no row matches sofmax", code=NOTHING)
+    refused(kept, kept.update("sofmax"), "no row matches sofmax; near matches: softmax", code=NOTHING)
 
 
 def test_an_update_from_a_run_of_other_code(kept, monkeypatch):

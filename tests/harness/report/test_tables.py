@@ -16,7 +16,7 @@ from harness.book.learning import Learned
 from harness.cases import catalogue
 from harness.report import tables
 from harness.report.columns import COLUMNS
-from harness.report.delivery import WRITERS, markdown, print_table, write_tables
+from harness.report.delivery import WRITERS, markdown, print_table, replace_file, write_tables
 from harness.report.screen import Screen
 from harness.report.tables import Table
 from harness.runs.record import Record
@@ -364,6 +364,23 @@ def test_csv_keeps_every_digit(value):
 def test_files_tell_nan_and_infinity_from_nothing(kind, value):
     assert WRITERS[kind](frame_of(value)) != WRITERS[kind](frame_of(None))
     assert str(value) in WRITERS[kind](frame_of(value))
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_table_without_rows_can_be_written(kind):
+    empty = tables.Table("none", "Nothing", pd.DataFrame({"bits_lost": []}), ("bits_lost",), "")
+    assert "bits_lost" in WRITERS[kind](empty)
+
+
+def test_a_link_to_a_file_stays_one_and_a_device_gets_the_text(tmp_path):
+    (link := tmp_path / "link.md").symlink_to(real := tmp_path / "real.md")
+    replace_file(link, "text")
+    assert link.is_symlink()
+    assert real.read_text() == "text"
+    (full := tmp_path / "full.md").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(full, "text")
+    assert full.is_symlink()
 
 
 def test_markdown_is_a_table_under_a_heading():

@@ -61,7 +61,9 @@ def test_a_full_disk_is_said_as_such(path, monkeypatch):
                 raise OSError(28, "No space left on device")
 
         own, kept._file = kept._file, Full()
-        with pytest.raises(Unwritten, match="No space left on device: nothing more can be written there"):
+        with pytest.raises(
+            Unwritten, match=r"run.jsonl: .* No space left on device: nothing more can be written there"
+        ):
             kept.write(record())
 
 
