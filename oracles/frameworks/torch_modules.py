@@ -16,6 +16,7 @@ from torch.func import functional_call
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.stateless import _reparametrize_module
 
+from oracles.exact.from_aten.replaced import read_otherwise, replaced
 from oracles.exact.program.errors import Unsupported
 from oracles.exact.program.trees import flatten
 from oracles.frameworks.torch_rules import nodes_of
@@ -124,7 +125,9 @@ def _of_parameters(module: Any) -> Function:
         if noted is not None:
             noted.append((module, parameters))
         own = _in_each_part(module, parameters)
-        result = functional_call(module, own, args, kwargs, tie_weights=False)
+        others = {n: originals[n] for n, p in parameters.items() if p is not originals[n]}
+        with replaced(type(module).__name__, others):
+            result = functional_call(module, own, args, kwargs, tie_weights=False)
         _refuse_others(module, result)
         return result
 
@@ -191,8 +194,4 @@ def _refuse_others(module: Any, result: Any) -> None:
     for node in nodes_of(flatten("torch", result)[0]):
         name = own.get(id(getattr(node, "variable", None)))
         if name is not None:
-            raise Unsupported(
-                f"{type(module).__name__} reads its parameter {name} by another reference than its attribute "
-                "(kept in a list, a dictionary or a closure), so it cannot be replaced, and nothing is known "
-                f"of its gradient; read self.{name} where it is used"
-            )
+            raise read_otherwise(type(module).__name__, name)

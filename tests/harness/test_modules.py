@@ -1,5 +1,6 @@
 """torch's modules as they are trained: dropout, spec= of a module, scripts, tensors without numbers."""
 
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -247,6 +248,43 @@ def test_a_parameter_that_is_read_by_another_reference_is_not_passed_over():
     result = check_gradient(Kept(), (torch.tensor([1.0, 2.0, 3.0]),))
     assert result.verdict.value == "unsupported"
     assert "Kept reads its parameter weight by another reference than its attribute" in str(result)
+
+
+class Multiplied(torch.nn.Module):
+    """A custom function multiplies by a weight that it reaches by some way of its own."""
+
+    def __init__(self, reach):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.linspace(1, 2, 3, dtype=torch.float64))
+        self.reached = reach(self.weight)
+
+    def forward(self, x):
+        weight = self.reached
+
+        class Times(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * (weight() if callable(weight) else weight[0])
+
+            @staticmethod
+            def backward(ctx, g):
+                return g * (weight() if callable(weight) else weight[0])
+
+        return Times.apply(x)
+
+
+@pytest.mark.parametrize(
+    "reach",
+    [lambda w: [w], lambda w: lambda: w, weakref.ref, lambda w: [w.data], lambda w: {0: w.detach()}],
+    ids=["list", "closure", "weak reference", "data", "dictionary"],
+)
+def test_a_parameter_that_a_custom_function_reads_otherwise_is_no_constant(reach):
+    """It was: the gradient None was `accurate`, for the truth was 0."""
+    found = check_gradient(Multiplied(reach), (torch.ones(3, dtype=torch.float64),))
+    assert found.verdict == "unsupported"
+    assert "Multiplied reads its parameter weight by another reference than its attribute" in str(found)
+    alone = check_gradient(Multiplied(reach), (torch.ones(3, dtype=torch.float64),), argnums=0)
+    assert alone.verdict == "accurate"
 
 
 def test_batch_norm_is_compared_along_an_expanded_cotangent_too():

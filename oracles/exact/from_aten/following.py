@@ -11,6 +11,7 @@ from torch import Tensor
 from oracles.exact.from_aten.call import accumulated_in, gives_gradient, tensors_of, with_leaves
 from oracles.exact.from_aten.lost_gradients import refuse_marked, refuse_without_gradient
 from oracles.exact.from_aten.memory import REPLACED, Hold, Memory, innermost, is_leaf, is_moving, key_of
+from oracles.exact.from_aten.replaced import refuse_replaced
 from oracles.exact.from_aten.watch import Watch
 from oracles.exact.program.complex import each_part, vars_of
 from oracles.exact.program.errors import Unsupported
@@ -60,6 +61,8 @@ class AutogradView(Watch):  # type: ignore[no-untyped-call]
             if operator and self._depends(self.memory.read(tensor)):
                 refuse_without_gradient(operator)
         own = self._seen_by_autograd(tensor)
+        if self.depth:
+            refuse_replaced(own)
         seen = own.requires_grad and not self._begins_anew(own)
         seen = seen or self._is_below(tensor)
         free = self.depth or self.within or (torch.is_grad_enabled() and seen)
