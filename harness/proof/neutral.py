@@ -12,7 +12,8 @@ So one fault accuses nobody:
   they are exchanged, and that counts where it tells one from the other: of w (x - m)^2 nothing is left of m
   where w is 0. A divisor or a weight says nothing at 0, nor a variance at -1, nor a mean where its
   weights add up to 0: where only one of the three says something, another number must be faulty as well.
-- A single 0 or 1 must be faulty at 2 and at a half, unless it is a label or a flag: at another one, 0, 1 or
+- A single 0 or 1 must be faulty at 2 and at a half (or nearer, where the function has no value there, or
+  nothing is left of it), unless it is a label or a flag: at another one, 0, 1 or
   -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
   where a gradient of what it converges to is not yet right. A flag changes the function once.
 - A 2 must be faulty at 3 and at one and a half, unless it is a label.
@@ -65,8 +66,11 @@ class Kind(NamedTuple):
 
 
 KINDS = (
-    Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1), Kind(False, 0.5), Kind(False, 2),
+    Kind(True, 1), Kind(True, 0), Kind(False, 0), Kind(False, 1),
+    Kind(False, 0.5), Kind(False, 2), Kind(True, 0.5), Kind(True, 2),
 )  # fmt: skip
+# Where a single number is asked: two of these say something, unless the function's domain is narrow.
+ELSEWHERE = {0.0: (2, 0.5, 0.25, -0.5, 2.0**-6), 1.0: (2, 0.5, 0.75, 3), 2.0: (3, 1.5, 4, 6)}
 ALONE = 8  # so many masks, and numbers, are asked alone
 LABELS = (-1, 1, 0)  # and flags
 
@@ -181,7 +185,7 @@ def _of_moving(target: Target, moving: Sequence[int], seed: int, ask: Ask) -> li
 
 def _faults_of(kind: Kind, here: Answer, target: Target, which: Sequence[Argument], at: _AskAt) -> list[Part]:
     """What is faulty where arguments of one number, or of many that are the same, are others."""
-    if kind.several:
+    if kind.several and kind.number in {0, 1}:
         return _of_array(int(kind.number), here, target, which, at)
     return of_one_half(here, at) if kind.number == 0.5 else _of_number(here, kind.number, at)
 
@@ -217,18 +221,25 @@ def _with_half_changed(given: int, here: Answer, kinds: set[str], at: _AskAt) ->
 
 
 def _of_number(here: Answer, given: float, at: _AskAt) -> list[Part]:
-    """What is faulty at 2 and at a half, if nothing says that the number is a label or a tolerance.
+    """What is faulty at two other numbers, if nothing says that this one is a label or a tolerance.
 
-    Of a 2 it is at 3 and at one and a half.
+    A number at which the function has no value, as a correlation of 2 has none, says nothing; nor does one at
+    which the derivative is 0 and the gradient too. Then others are asked.
     """
-    more, less = (3.0, 1.5) if given == 2 else (2.0, 0.5)
-    if not (shown := compared(larger := at(more))):
-        return []
-    if is_shorter(larger, here) and _is_tolerance(given, larger, at(TINY)):
-        return []  # asked first, since at -1 it may iterate for ever
-    if _is_label(here, given, at):
-        return []
-    return shown if compared(at(less)) else []
+    shown = list[Part]()
+    for number in ELSEWHERE[given]:
+        if not (found := compared(there := at(number))):
+            if is_silent(there) or is_zero(there):
+                continue
+            return []
+        if shown:
+            return shown
+        if is_shorter(there, here) and _is_tolerance(given, there, at(TINY)):
+            return []  # asked first, since at -1 it may iterate for ever
+        if _is_label(here, given, at):
+            return []
+        shown = found
+    return []
 
 
 def _is_tolerance(given: float, larger: Answer, tiny: Answer) -> bool:

@@ -725,3 +725,75 @@ def test_where_a_gradient_is_what_it_is_here_nothing_excuses_it(name):
     assert check_gradient(function, (STRAIGHT, np.zeros(5)), argnums=0, vjp=right).passed
     found = check_gradient(function, (STRAIGHT, np.zeros(5)), argnums=0, vjp=wrong)
     assert found.verdict == "wrong", str(found)
+
+
+NARROW = {  # functions with no value, or none of the derivative, at the number that is asked first
+    "a correlation": (
+        lambda x, r: -(x * x - r * x) / (1 - r * r), lambda g, x, r: -g * 2 * x,
+        lambda g, x, r: -g * (2 * x - r) / (1 - r * r), 0.0,
+    ),
+    "a sine's": (
+        lambda x, s: np.arcsin(s * x), lambda g, x, s: g / np.sqrt(1 - x * x),
+        lambda g, x, s: g * s / np.sqrt(1 - s * s * x * x), 1.0,
+    ),
+    "a logarithm's": (lambda x, m: np.log(x - m), lambda g, x, m: g / x, lambda g, x, m: g / (x - m), 0.0),
+    "a square": (
+        lambda x, p: (x - 1) ** p, lambda g, x, p: g * 2 * (x - 1),
+        lambda g, x, p: g * p * (x - 1) ** (p - 1), 2.0,
+    ),
+    "a power": (
+        lambda x, p: (x - 1) ** p, lambda g, x, p: g, lambda g, x, p: g * p * (x - 1) ** (p - 1), 1.0,
+    ),
+    "a rate": (
+        lambda x, p: x * (x > p * 0.99) / (1 - p), lambda g, x, p: g * (x > p * 0.99),
+        lambda g, x, p: g * (x > p * 0.99) / (1 - p), 0.0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_a_number_is_asked_where_the_function_has_a_value(name):
+    function, wrong, right, number = NARROW[name]
+    x = np.array([0.1, 0.45, 0.98])
+    for rule, verdict in ((wrong, "wrong"), (right, "accurate")):
+        found = check_gradient(function, (x, number), vjp=lambda *a, rule=rule: (rule(*a), None))
+        assert found.verdict == verdict
+
+
+ALIKE = {
+    "scales of 2": (lambda x, s: x**2 / s, lambda g, x, s: g * x, lambda g, x, s: 2 * g * x / s, 2.0),
+    "rates of a half": (
+        lambda x, p: x * p / (1 - p), lambda g, x, p: g * (1 - p) / p, lambda g, x, p: g * p / (1 - p), 0.5,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("shape", [(3,), (1,), (2, 1)])
+def test_arrays_of_2_and_of_a_half_are_asked(name, shape):
+    function, wrong, right, number = ALIKE[name]
+    x, s = np.linspace(0.3, 1.1, 6).reshape(2, 3), np.full(shape, number)
+    assert check_gradient(function, (x, s), vjp=wrong, argnums=0).verdict == (
+        "accurate" if number == 0.5 and 2 in shape else "wrong"  # halves along an axis of two may be shares
+    )
+    assert check_gradient(function, (x, s), vjp=right, argnums=0).verdict == "accurate"
+
+
+def test_halves_that_are_shares_accuse_nobody():
+    z, t = np.linspace(-1, 1, 6).reshape(3, 2), np.full((3, 2), 0.5)
+
+    def shares(z):
+        return np.exp(z) / np.exp(z).sum(-1, keepdims=True)
+
+    found = check_gradient(
+        lambda z, t: -(t * np.log(shares(z))).sum(),
+        (z, t),
+        vjp=lambda g, z, t: g * (shares(z) - t),
+        argnums=0,
+    )
+    assert found.verdict == "accurate"
+
+
+def test_a_square_at_2_is_asked():
+    assert check_gradient(lambda x: x**2, (2.0,), grad=lambda x: x**2).verdict == "wrong"
+    assert check_gradient(lambda x: x**2, (2.0,), grad=lambda x: 2 * x).verdict == "accurate"
