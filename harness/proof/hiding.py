@@ -6,7 +6,7 @@
   flag; an integer is a count, an axis, but where it is 1 and a factor alone (`factor`).
 - Where a vector has a 1 in it, it may be several parameters at their start, [mean, scale] = [0, 1].
 - Where two arguments have the same numbers, as a policy and the one before it as it begins, a ratio is 1.
-- Where a number is 2, it is an exponent with which x^(n - 1) is x, or its own square's half.
+- Where a number is 2, it is an exponent with which x^(n - 1) is x.
 - Where a number is 0.5, it is its own 1 - p: a rule with the two exchanged is right there, of dropout, of a
   quantile's loss, of a mixture.
 - Where complex numbers are all real, or all imaginary, a missing conjugate does not show. That is asked of
@@ -130,9 +130,9 @@ def _is_plain(leaf: Any) -> bool:
 
 
 def _is_one_number(numbers: Array) -> bool:
-    """Whether it is all 0 or 1, or one number that is 2 or a half; several may be tied, or shares."""
+    """Whether it is all 0 or 1, or a half; halves may be what sums to 1, and a 2 is no exponent here."""
     numbered = bool(is_moving(numbers) and numbers.size and ((numbers == 0).all() or (numbers == 1).all()))
-    return numbered or is_neutral(numbers)
+    return numbered or (is_neutral(numbers) and numbers.item() != 2)
 
 
 def held_hides(numbers: Array, among: Sequence[Array]) -> bool:

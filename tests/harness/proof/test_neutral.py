@@ -792,8 +792,3 @@ def test_halves_that_are_shares_accuse_nobody():
         argnums=0,
     )
     assert found.verdict == "accurate"
-
-
-def test_a_square_at_2_is_asked():
-    assert check_gradient(lambda x: x**2, (2.0,), grad=lambda x: x**2).verdict == "wrong"
-    assert check_gradient(lambda x: x**2, (2.0,), grad=lambda x: 2 * x).verdict == "accurate"
