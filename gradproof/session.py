@@ -38,7 +38,7 @@ from harness.gate.suite import SKIPPED, SuiteWords, records_of, rows_of, spread
 from harness.report.screen import Screen
 from harness.runs.fingerprint import fingerprint
 from harness.runs.record import Record, Row
-from harness.runs.writing import Unwritten, refuse_unwritable
+from harness.runs.writing import Unwritten, refuse_unwritable, writing
 from harness.selection import Untrusted, UsageError
 from harness.verdicts import ExitCode
 
@@ -258,10 +258,8 @@ class Session:
     def _write_sarif(self, told: Told) -> None:
         if self._config.option.gradproof_sarif:
             file = Path(self._config.option.gradproof_sarif)
-            try:
+            with writing(f"--gradproof-sarif={file}"):
                 file.write_text(sarif(told), encoding="utf-8")
-            except OSError as problem:
-                raise Unwritten(f"--gradproof-sarif={file}: {problem}") from problem
 
     @property
     def _code(self) -> ExitCode:
@@ -287,13 +285,9 @@ class Session:
         return False
 
     def _of_others(self) -> str:
-        rows = (
-            "1 row of the baseline is"
-            if self._elsewhere == 1
-            else f"{self._elsewhere} rows of the baseline are"
-        )
+        rows, are = ("row", "is") if self._elsewhere == 1 else ("rows", "are")
         why = f"did not run ({self._ended})" if self._ended else "were not asked for"
-        return f"{rows} of tests that {why}"
+        return f"{self._elsewhere} {rows} of the baseline {are} of tests that {why}"
 
     def _name(self) -> str:
         return os.path.relpath(self._path) if self._path.is_relative_to(Path.cwd()) else str(self._path)

@@ -12,11 +12,12 @@ So one fault accuses nobody:
   they are exchanged, and that counts where it tells one from the other: of w (x - m)^2 nothing is left of m
   where w is 0. A divisor or a weight says nothing at 0, nor a variance at -1, nor a mean where its
   weights add up to 0: where only one of the three says something, another number must be faulty as well.
-- A single 0 or 1 must be faulty at 2 and at a half (or nearer, where the function has no value there, or
-  nothing is left of it), unless it is a label or a flag: at another one, 0, 1 or
-  -1, the gradient is right. Nor may it be a tolerance: the larger that is, the sooner an iteration ends,
-  where a gradient of what it converges to is not yet right. A flag changes the function once.
-- A 2 must be faulty at 3 and at one and a half, unless it is a label.
+- A single 0 or 1 must be faulty at 2 and at a half, or elsewhere where the function has no value there or
+  nothing is left of it, unless it is a label or a flag: at another one, 0, 1 or -1, the gradient is right.
+  Nor may it be a tolerance: the larger that is, the sooner an iteration ends, where a gradient of what it
+  converges to is not yet right. A flag changes the function once.
+- A 2 must be faulty at 3 and at one and a half, likewise, unless it is a label. Several of 2, or of 0.5, are
+  asked as one is.
 - A 1 that is an integer is asked as 1.0 is, if it is a factor and nothing else (`factor`). Of 0.5 see `half`.
 
 Two of them may hide the same fault together: one moves, and the others are asked there.

@@ -193,9 +193,9 @@ def markdown(table: Table) -> str:
     """The shown columns as a Markdown table under a heading, numbers with six digits."""
     shown = _plain(table.frame[list(table.columns)]).map(lambda v: unmarked(v) if isinstance(v, str) else v)
     # Twenty digits that are text stay twenty digits.
-    # (A table without rows has no columns either, to what writes it.)
-    texts = [k for k, name in enumerate(table.columns) if all(isinstance(v, str) for v in shown[name])]
-    words = texts if len(shown) else []
+    # (What writes it takes no column of a table without rows.)
+    columns = table.columns if len(shown) else ()
+    words = [k for k, name in enumerate(columns) if all(isinstance(v, str) for v in shown[name])]
     body = shown.to_markdown(index=False, floatfmt=".6g", disable_numparse=words)
     parts = (f"## {unmarked(table.title)}", body, unmarked(table.caption))
     return "\n\n".join(part for part in parts if part) + "\n"

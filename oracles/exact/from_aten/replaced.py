@@ -8,25 +8,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import MappingProxyType
+from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
 from oracles.exact.from_aten.memory import key_of
 from oracles.exact.program.errors import Unsupported
 
-_names: ContextVar[Mapping[int, tuple[str, str]]] = ContextVar("_names", default=MappingProxyType({}))
+
+@dataclass(frozen=True)
+class _Replaced:
+    """Parameters of a module, by name; their memory is asked for inside of custom functions alone."""
+
+    module: str
+    parameters: Mapping[str, Tensor]
+
+    @cached_property
+    def names(self) -> dict[int, str]:
+        return {key_of(parameter): name for name, parameter in self.parameters.items()}
+
+
+_all: ContextVar[tuple[_Replaced, ...]] = ContextVar("_all", default=())
 
 
 @contextmanager
 def replaced(module: str, parameters: Mapping[str, Tensor]) -> Iterator[None]:
     """Within, others are in the place of these parameters of a module."""
-    own = {key_of(parameter): (module, name) for name, parameter in parameters.items()}
-    token = _names.set({**_names.get(), **own})
+    token = _all.set((*_all.get(), _Replaced(module, parameters)))
     try:
         yield
     finally:
-        _names.reset(token)
+        _all.reset(token)
 
 
 def refuse_replaced(tensor: Tensor) -> None:
@@ -35,8 +48,9 @@ def refuse_replaced(tensor: Tensor) -> None:
     Raises:
         Unsupported: It is that.
     """
-    if (found := _names.get().get(key_of(tensor))) is not None:
-        raise read_otherwise(*found)
+    for own in _all.get():
+        if (name := own.names.get(key_of(tensor))) is not None:
+            raise read_otherwise(own.module, name)
 
 
 def read_otherwise(module: str, name: str) -> Unsupported:
