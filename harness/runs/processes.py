@@ -17,7 +17,7 @@ from pebble import ProcessExpired, ProcessPool
 from harness.runs.interrupts import held_back
 from harness.runs.jobs import Failure, Fate, Unit, answer
 from harness.runs.raised import refuse_silent_exit
-from harness.runs.spawned import SPAWNED
+from harness.runs.spawned import Remembering
 from harness.selection import UsageError
 
 # A process is replaced after so many batches: what compilers keep for ever (jax: each traced function) goes.
@@ -60,7 +60,8 @@ class Processes:
             )
         # Of those done; an interrupt that comes as it waits leaves it whole.
         self._done: SimpleQueue[Future[bytes]] = SimpleQueue()
-        self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=SPAWNED)
+        self._started = Remembering()
+        self._pool = ProcessPool(self.jobs, BATCHES_A_PROCESS, self.first, context=self._started)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,7 +89,7 @@ class Processes:
         """Take a unit."""
         with held_back():
             if not self._pool.active:
-                self._begin_anew(_ended_by(-signal.SIGKILL))
+                self._begin_anew(_ended_by(self._started.failure()))
             future = self._pool.schedule(answer, [unit.request], timeout=unit.timeout_s)
             self._held[future] = unit
             future.add_done_callback(self._done.put)
@@ -115,7 +116,7 @@ class Processes:
                 try:
                     answers.append((self._held[future], self._found(future)))
                 except BrokenProcessPool:
-                    self._begin_anew(_ended_by(-signal.SIGKILL))
+                    self._begin_anew(_ended_by(self._started.failure()))
                     break
                 del self._held[future]
         return answers
@@ -134,7 +135,7 @@ class Processes:
             return _late(self._held[future].timeout_s)
 
     def _begin_anew(self, why: str) -> None:
-        """Replace all processes: pebble gives all of them up where one is killed that waits for work."""
+        """Replace all processes: pebble gives all up where it has not yet read that the dead one had work."""
         self._lost += [(unit, Failure(Fate.DIED, why)) for unit in self._held.values()]
         self._held = {}
         self.__exit__()

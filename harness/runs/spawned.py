@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
+from typing import Any
 
 
 class Empty(SpawnProcess):
@@ -28,6 +29,24 @@ class EmptyContext(SpawnContext):
     """Starts such processes."""
 
     Process = Empty
+
+
+class Remembering(EmptyContext):
+    """Remembers the processes that it starts: pebble does not say how one ended where it gives up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: list[Empty] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> Empty:  # type: ignore[override]
+        """A process that is to be started; what ended before it is forgotten, and its files are closed."""
+        process = Empty(*args, **kwargs)
+        self._started = [one for one in self._started if one.exitcode is None] + [process]
+        return process
+
+    def failure(self) -> int:
+        """The exit code of the process that failed last; 1 where none is known to have failed."""
+        return next((one.exitcode for one in reversed(self._started) if one.exitcode), 1)
 
 
 SPAWNED = EmptyContext()

@@ -9,6 +9,7 @@ from itertools import islice, pairwise
 from threading import Thread
 
 import msgspec
+import pebble.pool.process
 import pytest
 
 from harness.runs import processes
@@ -57,6 +58,20 @@ def test_a_process_that_ends_with_0_in_the_middle_of_its_work_is_not_waited_for(
     found, lost = results_and_lost(spread(job(vanishing), batches(2), Workers(1), timeout_s=100.0))
     assert found == [0, 1, 4, 9, 25]
     assert lost == {4: "the process that ran it ended with exit code 1"}
+
+
+@pytest.mark.parametrize(
+    ("work", "item", "how"),
+    [(vanishing, 4, "ended with exit code 1"), (treacherous, 4, "was killed by SIGKILL")],
+)
+def test_a_process_that_ends_before_pebble_reads_that_it_has_work_is_told_by_its_own_end(
+    monkeypatch, work, item, how
+):
+    monkeypatch.setattr(pebble.pool.process.TaskManager, "task_start", lambda *_: None)
+    found, lost = results_and_lost(spread(job(work), [[3], [item]], Workers(1), timeout_s=100.0))
+    assert found == [9]
+    assert lost.keys() == {item}
+    assert how in lost[item]
 
 
 def test_batches_are_read_as_they_are_needed_and_a_run_can_stop():
