@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import islice
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from harness.runs.record import Cell, Record
 from harness.runs.row import examine, in_turns
 from harness.runs.runner import DTYPES, oracles
 from harness.runs.spawned import SPAWNED
-from harness.runs.timing import Ratio, Thunk, is_slower, paired
+from harness.runs.timing import LOOKS, Ratio, Thunk, is_slower, paired
 from oracles import Oracle, Subject
 
 FACTORS = (1.0, 1.1, 1.25, 1.5, 2.0)
@@ -155,21 +156,36 @@ def slow_downs() -> Iterator[Trial]:
     """Every kernel slowed by every factor, so often that there are trials enough."""
     cells = _kernels(DTYPES[:1], [0])
     for _ in range(math.ceil(TRIALS / len(cells))):
-        # As in the gate the baseline is of another process, whose memory and machine code lie elsewhere.
+        yield from sweep(cells, islice(_processes(), 1 + LOOKS))
+
+
+def _processes() -> Iterator[Measure]:
+    """As in the gate, each look is of another process, whose memory and machine code lie elsewhere."""
+    while True:
         with SPAWNED.Pool(1) as other:
-            yield from sweep(cells, lambda cell, factor: other.apply(measured, (cell, factor)), measured)
+            yield lambda cell, factor: other.apply(measured, (cell, factor))
 
 
-def sweep(cells: Iterable[Cell], earlier: Measure, later: Measure) -> Iterator[Trial]:
+def sweep(cells: Iterable[Cell], measures: Iterable[Measure]) -> Iterator[Trial]:
     """One trial of each cell and factor, in turns, so that a busy spell of the machine meets all factors.
 
-    As in the gate, all baselines come first, then all rows, and last the second look at what looks slower.
+    As in the gate, all baselines come first, of the first of the `measures`; then all rows; and then, of one
+    measure after the other, what still looks slower.
     """
     asked = [(cell, factor) for cell in cells for factor in FACTORS]
+    looks = iter(measures)
+    earlier = next(looks)
     before = [earlier(cell, 1.0) for cell, _ in asked]
-    suspected = [is_slower(later(*one), then) for one, then in zip(asked, before, strict=True)]
-    for one, then, suspect in zip(asked, before, suspected, strict=True):
-        yield Trial(one[1], suspect, suspect and is_slower(later(*one), then))
+    found = [[True] * len(asked)]
+    for look in looks:
+        found.append(
+            [
+                so_far and is_slower(look(*one), then)
+                for so_far, one, then in zip(found[-1], asked, before, strict=True)
+            ]
+        )
+    for (_, factor), suspected, slower in zip(asked, found[1], found[-1], strict=True):
+        yield Trial(factor, suspected, slower)
 
 
 def measured(cell: Cell, factor: float) -> Ratio:

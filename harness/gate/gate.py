@@ -10,7 +10,7 @@ from harness.gate.baseline import Expected
 from harness.gate.finding import NO_RESULT, Finding, Kind, Level, compare, in_words, ratio_in_words, ratio_of
 from harness.runs.journal import result_of
 from harness.runs.record import Record, Row
-from harness.runs.timing import Ratio, is_slower
+from harness.runs.timing import LOOKS, Ratio, is_slower
 from harness.selection import Untrusted
 from harness.verdicts import Outcome
 
@@ -31,7 +31,7 @@ class Gate:
 
     Attributes:
         findings: What is found so far.
-        suspects: Rows that look slower, with the record that says so; a second measurement decides.
+        suspects: Rows that look slower, with the last record that says so; more looks decide.
         rows: How many rows came.
         compared: How many of them were judged, and expected.
         elsewhere: How many were expected by another machine.
@@ -101,22 +101,38 @@ class Gate:
         expected = ratio_of(before)
         return self._policy.timing != "off" and expected is not None and is_slower(now, expected)
 
-    def confirm(self, again: Iterable[Record]) -> None:
-        """Second measurements of the suspects: a row that is slower twice is slower."""
+    def doubtful(self, looks: int) -> list[Record]:
+        """The suspects that need one more look after so many: what would only warn needs two in all."""
+        return [
+            record
+            for row, record in self.suspects.items()
+            if looks < (LOOKS if self._level_of_time(row) is Level.FAIL else 2)
+        ]
+
+    def look_again(self, again: Iterable[Record]) -> None:
+        """Take another look at suspects: a row that is not slower in one of them is not slower."""
         for record in again:
-            row = Row.of(record.cell)
-            before, now = self._expected[row], ratio_of(record)
-            if now is None or self._is_slower(before, now):
-                self._slower(row, before, record, "")
+            row, now = Row.of(record.cell), ratio_of(record)
+            if now is None or self._is_slower(self._expected[row], now):
+                self.suspects[row] = record
+            else:
+                del self.suspects[row]
+
+    def confirm(self) -> None:
+        """No look is to come: the suspects are slower."""
+        for row, record in self.suspects.items():
+            self._slower(row, record, self._level_of_time(row), "")
 
     def leave_unconfirmed(self) -> None:
         """The suspects of a saved run, which cannot be measured again: they warn."""
         for row, record in self.suspects.items():
-            self._slower(row, self._expected[row], record, ", measured once")
+            self._slower(row, record, Level.WARN, ", measured once")
 
-    def _slower(self, row: Row, before: Expected, record: Record, remark: str) -> None:
-        level = Level.WARN if remark else self._policy.level_of_time(self._same(before))
-        was, now = ratio_in_words(ratio_of(before)), ratio_in_words(ratio_of(record))
+    def _level_of_time(self, row: Row) -> Level:
+        return self._policy.level_of_time(self._same(self._expected[row]))
+
+    def _slower(self, row: Row, record: Record, level: Level, remark: str) -> None:
+        was, now = ratio_in_words(ratio_of(self._expected[row])), ratio_in_words(ratio_of(record))
         self.findings.append(Finding(level, Kind.SLOWER, row, was, f"{now}{remark}", record))
 
     def close(self, wanted: Iterable[Row], absent: Callable[[Row], tuple[Kind, str]]) -> None:
@@ -130,7 +146,7 @@ class Gate:
             before = self._expected[row]
             was = in_words(before.verdict, before.outcome)
             if row in self._untimed and self._policy.timing != "off":
-                level = self._policy.level_of_time(self._same(before))
+                level = self._level_of_time(row)
                 self.findings.append(
                     Finding(level, Kind.UNTIMED, row, f"{before.time_ratio:.3g}", "not timed")
                 )

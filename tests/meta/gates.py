@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from harness.commands import gate as gate_command
 from harness.commands.cli import run
 from harness.runs import runner
 from harness.runs.journal import Header
@@ -39,6 +40,7 @@ class Gates:
     def __init__(self, folder, patch):
         self.folder, self.patch = folder, patch
         self.baseline, self.saved = folder / "baseline.json", folder / "run.jsonl"
+        patch.setattr(gate_command, "PAUSE_S", 0.0)
         for name in ("CI", "GITHUB_STEP_SUMMARY"):
             patch.delenv(name, raising=False)
         for name in list(os.environ):

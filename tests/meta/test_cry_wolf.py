@@ -56,8 +56,9 @@ def test_a_ratio_of_another_day(ratio, gates):
     green(gates.gate(timing="gate"))
 
 
-def test_a_slow_spell_that_a_second_look_does_not_confirm(gates):
-    gates.ratio(3.0, 3.0, 3.0, 3.0, 1.0)
+@pytest.mark.parametrize("looks", [1, 2, 3, 4])
+def test_a_slow_spell_that_ends_before_the_last_look(looks, gates):
+    gates.ratio(*[3.0] * 4 * looks, 1.0)
     green(gates.gate(timing="gate"), "nothing is worse")
 
 

@@ -31,7 +31,8 @@ def gated(expected, came, again=None, planned=True, **options):
     if again is None:
         gate.leave_unconfirmed()
     else:
-        gate.confirm(again)
+        gate.look_again(again)
+        gate.confirm()
     gate.close(expecting(*expected), not_in(expecting(*expected) if planned else ()))
     return gate
 
@@ -288,6 +289,26 @@ def test_a_slower_row_is_said_with_both_ratios_and_their_intervals():
 def test_a_saved_run_says_that_it_was_measured_once():
     (found,) = gated([timed(1.0)], [timed(2.0, 1.25)], again=None).findings
     assert found.now == "2 (1.6 to 2.5), measured once"
+
+
+@pytest.mark.parametrize(
+    ("timing", "same", "looks"), [("", True, 5), ("", False, 2), ("gate", False, 5), ("warn", True, 2)]
+)
+def test_what_would_fail_is_looked_at_more_often_than_what_would_warn(timing, same, looks):
+    gate = gate_of(timed(1.0), same=same, timing=timing)
+    gate.take(timed(3.0))
+    for look in range(1, 9):
+        assert bool(gate.doubtful(look)) == (look < looks)
+
+
+@pytest.mark.parametrize("fast", range(1, 5))
+def test_a_row_that_is_not_slower_in_one_look_is_not_slower(fast):
+    gate = gate_of(timed(1.0))
+    gate.take(timed(3.0))
+    for look in range(1, 5):
+        gate.look_again([timed(1.0 if look == fast else 3.0)] if gate.doubtful(look) else [])
+    gate.confirm()
+    assert gate.findings == []
 
 
 def test_a_suspect_that_cannot_be_timed_again_is_slower():
