@@ -211,7 +211,7 @@ OTHERS = (
     Column("injected", "What was done to the kernels.", "In words.", "2 more bits lost"),
     Column("trials", "How often it was done.", "Over kernels, dtypes and seeds.", "40"),
     Column("suspected", "How often a first look saw it.", "Of the trials.", "40"),
-    Column("failed", "How often it failed the gate.", "Of the trials; what is slower is slower in each look.", "40"),
+    Column("failed", "How often it failed the gate.", "Of the trials; for time, in each look.", "40"),
     Column("wanted", "How often it should fail.", "Stated in harness/bench/gate.py.", "39 to 40"),
     Column("level", "What a finding does to the gate.",
         "fail: exit code 1; warn: to be looked at; note: good news.", "fail",
