@@ -189,6 +189,8 @@ def check_gradient(
         if backward:
             again = partial(_target_again, function, keywords, framework)
             target = with_given_numbers(target, args, backward, again, argnums is not None)
+        elif argnums is None:
+            target = target.telling_of_held()
         of_target = partial(under_test, derivative=derivative, backward=backward, compiled=compiled)
         tested = of_target(target)
     except (Unsupported, Undecided) as reason:

@@ -158,6 +158,13 @@ class Target:
             return self.framework.has_rules(self.flat, self.arrays)
         return True
 
+    def telling_of_held(self) -> Target:
+        """The same with a note of the weights that the function holds, which nobody asks for."""
+        with without_errors(), suppress(Exception):  # who runs it next hears of it
+            if told := self.framework.held_weights(self.flat, self.arrays):
+                return replace(self, notes=(*self.notes, told))
+        return self
+
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""
         if self.results.as_given:

@@ -274,6 +274,14 @@ class Framework(ABC):
         """
         raise NotImplementedError
 
+    def held_weights(self, function: Flat, args: Sequence[Any]) -> str:
+        """What a function of arrays holds that the framework differentiates too, in words; "" where nothing.
+
+        Raises:
+            Exception: What the function raises.
+        """
+        return ""
+
     def has_operands(self, function: Flat, args: Sequence[Any]) -> bool:
         """Whether custom functions may get something besides what is differentiated, as one run tells.
 

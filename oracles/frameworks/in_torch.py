@@ -24,6 +24,7 @@ from oracles.frameworks.framework import Array, Framework, Function, Subject, bf
 from oracles.frameworks.operands import Operands
 from oracles.frameworks.torch_derivatives import graph, leaf_of, pullback, pushforward
 from oracles.frameworks.torch_fast_paths import by_no_fast_path
+from oracles.frameworks.torch_held import held_weights
 from oracles.frameworks.torch_kept import Overwriting
 from oracles.frameworks.torch_operands import operands_of, rules_in
 from oracles.frameworks.torch_rules import has_rules
@@ -99,6 +100,9 @@ class _Torch(Framework):
 
     def has_rules(self, function: Function, args: Sequence[Any]) -> bool:
         return has_rules(function, [leaf_of(_as_given(arg)) for arg in args])
+
+    def held_weights(self, function: Flat, args: Sequence[Any]) -> str:
+        return held_weights(function, [leaf_of(_as_given(arg)) for arg in args], function.function)
 
     def has_operands(self, function: Flat, args: Sequence[Any]) -> bool:
         return bool(rules_in(function, [leaf_of(_as_given(arg)) for arg in args]))

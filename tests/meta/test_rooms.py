@@ -28,6 +28,7 @@ WRITTEN_IN = {
     "torch_gradients.py": {"torch"},
     "torch_operands.py": {"torch"},
     "torch_rules.py": {"torch"},
+    "torch_held.py": {"torch"},
     "torch_pieces.py": {"torch"},
     "torch_modules.py": {"torch"},
     "torch_derivatives.py": {"torch"},
