@@ -7,6 +7,7 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -17,26 +18,31 @@ NAME = "GRADPROOF_WHOLE"  # set by `make whole`
 WHOLE = bool(os.environ.get(NAME))
 # Cases of one test: of more than so many a half, a third, a quarter is asked.
 FEW, MANY, VERY_MANY = 2, 8, 16
+SLOW = Path(__file__).with_name("slow.txt")  # of these tests (see tests/slow.py) one case of so many is asked
+ONE_OF = 3
 
 entire = pytest.mark.entire  # all cases are asked in each run
 long = pytest.mark.skipif(not WHOLE, reason=f"it takes seconds: `make whole`, or {NAME}=1")
 
 
 def thinned(items: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Tests as they are asked, and those that are left out of each long table, by a sum of the name.
+    """Tests as they are asked, and what is left out of long tables and of slow tests, by a sum of the name.
 
-    (Every other one would leave out one dtype, or one framework, of all.) The first of a table stays.
+    (Every other one would leave out one dtype, or one framework, of all.) The first of a table stays, but of
+    a slow one.
     """
-    cases = Counter(_table(item) for item in items)
-    first = {_table(item): item for item in reversed(items)}
-    left = [
-        item for item in items
-        if not item.get_closest_marker("entire")
-        and zlib.crc32(item.nodeid.encode()) % _every(cases[_table(item)])
-        and item is not first[_table(item)]
-    ]  # fmt: skip
-    out = set(map(id, left))
-    return [item for item in items if id(item) not in out], left
+    cases, slow = Counter(map(_table, items)), set(SLOW.read_text().split())
+    first = {_table(item): item for item in reversed(items) if _table(item) not in slow}
+
+    def is_asked(item: Any) -> bool:
+        table = _table(item)
+        one_of = _every(cases[table]) * (ONE_OF if table in slow else 1)
+        is_next = zlib.crc32(item.nodeid.encode()) % one_of == 0
+        return is_next or item is first.get(table) or bool(item.get_closest_marker("entire"))
+
+    asked = [item for item in items if is_asked(item)]
+    kept = set(map(id, asked))
+    return asked, [item for item in items if id(item) not in kept]
 
 
 def _every(count: int) -> int:
