@@ -1,6 +1,6 @@
 """Which tests are slow: `python -m tests.slow RUN.xml` writes their names, of a run with --junitxml=RUN.xml.
 
-Of these `make test` asks one case of three (see tests/sampling.py). They are few, and take two thirds of the
+Of these `make test` asks one case of four (see tests/sampling.py). They are few, and take three quarters of the
 time. The tests of the tester (tests/meta) are none of them.
 """
 
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from tests.sampling import SLOW
 
-SECONDS = 0.3  # that a case takes on an average
+SECONDS = 0.2  # that a case takes on an average
 
 
 def slow(run: str) -> list[str]:

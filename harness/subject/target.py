@@ -158,12 +158,11 @@ class Target:
             return self.framework.has_rules(self.flat, self.arrays)
         return True
 
-    def telling_of_held(self) -> Target:
-        """The same with a note of the weights that the function holds, which nobody asks for."""
-        with without_errors(), suppress(Exception):  # who runs it next hears of it
-            if told := self.framework.held_weights(self.flat, self.arrays):
-                return replace(self, notes=(*self.notes, told))
-        return self
+    def told_of_held(self) -> list[str]:
+        """What is to be said of weights that the function holds, which nobody asks for."""
+        with without_errors(), suppress(Exception):  # who asks has run it
+            return [*filter(None, [self.framework.held_weights(self.flat, self.arrays)])]
+        return []
 
     def values(self) -> tuple[Array, ...]:
         """What the function returns where it runs by itself."""
