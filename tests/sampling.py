@@ -19,7 +19,7 @@ WHOLE = bool(os.environ.get(NAME))
 # Cases of one test: of more than so many a half, a third, a quarter is asked.
 FEW, MANY, VERY_MANY = 2, 8, 16
 SLOW = Path(__file__).with_name("slow.txt")  # of these tests (see tests/slow.py) one case of so many is asked
-ONE_OF = 4
+ONE_OF = 3
 
 entire = pytest.mark.entire  # all cases are asked in each run
 long = pytest.mark.skipif(not WHOLE, reason=f"it takes seconds: `make whole`, or {NAME}=1")

@@ -1,7 +1,7 @@
 """Which tests are slow: `python -m tests.slow RUN.xml` writes their names, of a run with --junitxml=RUN.xml.
 
-Of these `make test` asks one case of four (see tests/sampling.py). They are few, and take three quarters of the
-time. The tests of the tester (tests/meta) are none of them.
+Of these `make test` asks one case of three (see tests/sampling.py). They are few, and take three quarters of
+the time. The tests of the tester (tests/meta) are none of them.
 """
 
 from __future__ import annotations
