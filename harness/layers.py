@@ -74,8 +74,9 @@ def check_layer(
     compared as a float, and a list of numbers beside a gradient is named, and fails. Of an array that several
     layers share, the sum of its gradients is compared.
     What else moves the result is named, and fails; where `params` lists the parameters it is a note, as of
-    what a layer collects: `running_...`, or what forward writes and is private. What is held where it cannot
-    be replaced, as in a closure, is unsupported.
+    what a layer collects: `running_...`, or what forward writes and is private. Layers may be behind bound
+    methods and partials. What is held where a copy has no other (a closure, a global, a class, a set) is
+    unsupported where backward leaves a gradient beside it, and told in a note where it does not.
 
     The layer itself is not changed: every question is asked of a copy, with the seed of `np.random` and
     `random` reset before each forward, and all gradients 0. What clears them (`zero_grad`, `clear_grads`,

@@ -10,6 +10,7 @@ import copy
 import random
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
+from functools import partial
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.lib import stride_tricks
 
 from harness.subject.derivative import Array
+from harness.subject.state.keeper import OURS
 from oracles.exact.program.containers import built_in_kind, items_of
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import attribute, attributes
@@ -25,7 +27,7 @@ from oracles.exact.program.words import kind_of
 WORDS: frozenset[type] = frozenset({str, bytes, bool, type(None)})
 PLAIN: frozenset[type] = WORDS | {int, float, complex}
 # Traced arrays pass for arrays.
-LEAVES = (np.ndarray, np.generic, int, float, complex, type, ModuleType, FunctionType, MethodType)
+LEAVES = (np.ndarray, np.generic, int, float, complex, type, ModuleType, FunctionType)
 
 
 class Attribute(str):
@@ -119,9 +121,14 @@ def holders(thing: Any, numbers: bool = False) -> Iterator[Holder]:
         parts = _parts(item, WORDS if numbers else PLAIN)
         yield Holder(place, parts)
         for step, part in parts.items():
-            if id(part) not in seen and (is_of_objects(part) or not isinstance(part, LEAVES)):
+            if id(part) not in seen and (is_of_objects(part) or not _is_leaf(part)):
                 seen.add(id(part))
                 waiting.append(((*place, step), part))
+
+
+def _is_leaf(part: Any) -> bool:
+    """Whether nothing of the object is inside: while code is recorded, what stands for NumPy's is of ours."""
+    return isinstance(part, LEAVES) or type(part).__module__.partition(".")[0] in OURS
 
 
 def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:
@@ -131,6 +138,9 @@ def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:
         return {Item(key): part for key, part in inside if type(part) not in plain}
     if is_of_objects(item):
         return {Item(place if place[1:] else place[0]): part for place, part in np.ndenumerate(item)}
+    if issubclass(kind, MethodType | partial):  # a copy of it has a copy of what it is bound to
+        bound = ["__self__"] if issubclass(kind, MethodType) else ["func", "args", "keywords"]
+        return {Attribute(name): getattr(item, name) for name in bound}
     slots = [vars(base).get("__slots__", ()) for base in kind.__mro__]
     names = [name for own in slots for name in ([own] if isinstance(own, str) else own)]
     held = {name: part for name in names if (part := attribute(item, name)) is not None}

@@ -16,20 +16,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.selection import near_matches
-from harness.subject.contents import Contents, Place, identity, is_inexact, is_within, parts, read, said
+from harness.subject.contents import Place, identity, is_inexact, is_within, parts, read, said
 from harness.subject.copies import BY_IDENTITY, Copies, clear, ones, pull
 from harness.subject.derivative import Array
-from harness.subject.moving import OUTSIDE, copied, has_row_for_each, is_same, never_moving, reads_elsewhere
+from harness.subject.moving import (
+    OUTSIDE,
+    copied,
+    has_row_for_each,
+    is_same,
+    moved,
+    never_moving,
+    reads_elsewhere,
+)
+from harness.subject.outside import WRITTEN, Runs, in_a_set, shared, writes_in_closures
 from harness.subject.parameter_search import ParameterSearch
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
 from oracles.exact.program.words import kind_of
 
 WRITES = "backward writes into dout; that is the caller's array"
-WRITTEN_OUTSIDE = (
-    "forward or backward writes into the object where it was made, and not into a copy, which is what is "
-    "checked: a function inside of __init__ has that self; make it a method"
-)
 REFILLED = "{} returns an array that its next call fills again: copy the first result where both are used"
 
 
@@ -105,12 +110,17 @@ class Layer:
         self.moves = (True,) * len(inputs)
         self.is_loss, self.needs_none, self.faults = False, False, tuple[str, ...]()
         self.unmoved: Mapping[str, str] = {}
-        before = self._copies.contents.arrays
         self._copies.see_what_counts(inputs)
-        if _writes_outside(layer, before):
-            self.refused = WRITTEN_OUTSIDE
+        self.refused = in_a_set(layer) or (
+            WRITTEN if writes_in_closures(layer, partial(self._gone_elsewhere, inputs)) else ""
+        )
+        if self.refused:
             return
         self.refused = "" if self._copies.are_alike(inputs) else f"{type(layer).__name__} gives {BY_IDENTITY}"
+        if self.refused:
+            return
+        self.refused, note = shared(self._runs(inputs))
+        self.notes |= {note: None} if note else {}
         if self.refused:
             return
         facts = ParameterSearch(self._copies, inputs, {*constants}).look()
@@ -124,6 +134,21 @@ class Layer:
             self.refused = f"{type(layer).__name__} gives {BY_IDENTITY}"
         elif self.names:
             self._see_what_moves(inputs)
+
+    def _gone_elsewhere(self, inputs: Sequence[Array], elsewhere: bool) -> None:
+        """Run forward and backward of a copy, at other inputs if so told."""
+        copy = self._copies.contents.copied({})
+        out = self._copies.run(copy, [moved(np.roll(x, 1)) for x in inputs] if elsewhere else inputs)
+        pull(copy, ones(out))
+
+    def _runs(self, inputs: Sequence[Array]) -> Runs:
+        copies = self._copies
+        return Runs(
+            copied=partial(copies.contents.copied, {}),
+            forward=partial(copies.run, inputs=inputs),
+            backward=lambda copy, out: pull(copy, ones(out)),
+            given=[*inputs, copies.target, *copies.options.values()],
+        )
 
     def _ignores_cotangent(self, inputs: Sequence[Array]) -> bool:
         """Whether backward gives the same along 2 as along 1, or knows 1 alone."""
@@ -390,14 +415,6 @@ def _refuse_others(layer: Any) -> None:
             f"{type(layer).__name__} has __slots__ and no __dict__, in which parameters and gradients "
             "are looked for; derive a class from it without __slots__"
         )
-
-
-def _writes_outside(layer: Any, before: Mapping[Place, Any]) -> bool:
-    """Whether a run of copies has put other arrays into an object whose methods are functions of its own."""
-    after = Contents(layer).arrays
-    new = [place for place, array in after.items() if is_inexact(array) and before.get(place) is not array]
-    owners = (read(layer, place[:-1]) for place in new)
-    return any(not {"forward", "backward"}.isdisjoint(getattr(owner, "__dict__", ())) for owner in owners)
 
 
 def _instead(layer: Any, is_net: bool) -> str:

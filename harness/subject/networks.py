@@ -33,6 +33,7 @@ from harness.subject.moving import (
     writable,
     written_over,
 )
+from harness.subject.outside import Runs, in_a_set, shared
 from harness.subject.pairs import collected, non_arrays_with_gradients, paired
 from harness.subject.stale import kept, told
 from oracles.exact.from_numpy.array import is_traced
@@ -99,6 +100,8 @@ class Network:
         runs = (partial(self._run, method=method, x=x) for method in METHODS)
         if not all(alike(net, partial(self._contents.copied, {}), run) for run in runs):
             self.refused = f"{type(net).__name__} gives {BY_IDENTITY}"
+        self.refused = self.refused or in_a_set(net)
+        if self.refused:
             return
         ran = self._contents.copied({})
         start = Contents(ran)
@@ -127,6 +130,16 @@ class Network:
                 f"{type(net).__name__}.loss must return a single number, got shape "
                 f"{', '.join(map(str, shapes))}: return the loss alone (the sum of all is not taken)"
             )
+        runs_of_copies = Runs(
+            copied=partial(self._contents.copied, {}),
+            forward=partial(self._run, method="loss", x=x),
+            backward=lambda copy, _: self._run(copy, "gradient", x),
+            given=[x, t, *options.values()],
+        )
+        self.refused, note = shared(runs_of_copies)
+        self.notes |= {note: None} if note else {}
+        if self.refused:
+            return
         self.advice = self._advice(takes, x, out)
         self.faults += self._not_compared(x, out, ran)
         (over,) = written_over(self._contents, lambda ran, _: self._run(ran, "gradient", x))

@@ -388,7 +388,7 @@ def test_what_writes_into_the_object_where_it_was_made_is_no_method():
     layer = OfClosures()
     found = check_layer(layer, X)
     assert found.verdict == "unsupported"
-    assert "a function inside of __init__ has that self; make it a method" in str(found)
+    assert "a function inside of __init__ has that self, or its variables; make it a method" in str(found)
     assert {*vars(layer)} == {"forward", "backward"}
 
 

@@ -114,6 +114,8 @@ class Reach:
             return lambda item: [item.func]
         if issubclass(kind, functools.partial | functools.partialmethod):
             return lambda item: [item.func, item.args, item.keywords]
+        if issubclass(kind, weakref.ref):
+            return lambda item: [item()]
         if kind in GETTERS:
             return lambda item: [*item.__reduce__()]
         if issubclass(kind, CONTAINERS):
