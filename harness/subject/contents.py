@@ -79,6 +79,11 @@ def is_within(place: Place, names: Container[str]) -> bool:
     return any(said(place[:k]) in names for k in range(1, len(place) + 1))
 
 
+def is_bound(thing: Any, place: Place) -> bool:
+    """Whether that is an argument which a partial gives its function."""
+    return isinstance(read(thing, place[:-2]), partial) and said(place[-2:-1]) != "func"
+
+
 def read(holder: Any, place: Place) -> Any:
     """What is held there; None if nothing is."""
     try:

@@ -41,6 +41,14 @@ def adds_up(gradient: Place, clearing: Sequence[str]) -> str:
     )
 
 
+def bound(place: Place) -> str:
+    """Of an array that a partial gives its function, and that has no gradient."""
+    return (
+        f"{said(place)} moves the result, and a partial gives it: no gradient of that is asked for; keep it "
+        "in attributes if it is a parameter"
+    )
+
+
 def stepped(place: Place) -> str:
     """Of what backward alone writes into, and the result moves with."""
     return (

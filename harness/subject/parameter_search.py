@@ -20,6 +20,7 @@ from harness.subject.contents import (
     Place,
     changed,
     identity,
+    is_bound,
     is_inexact,
     is_within,
     overlapping,
@@ -31,7 +32,14 @@ from harness.subject.copies import OUTPUT, Copies, clear, drawn, is_near, ones, 
 from harness.subject.derivative import Array
 from harness.subject.integers import with_floats
 from harness.subject.moving import is_same, moved
-from harness.subject.not_compared import adds_up, at_two_places, not_floating, stepped, without_gradients
+from harness.subject.not_compared import (
+    adds_up,
+    at_two_places,
+    bound,
+    not_floating,
+    stepped,
+    without_gradients,
+)
 from harness.subject.pairs import (
     LOOKS_LIKE_A_GRADIENT,
     PARAMETERS,
@@ -410,11 +418,16 @@ class ParameterSearch:
         for place, _ in movers:
             if collected(place, put):
                 notes[f"{said(place)} is taken for what the layer collects, and is not compared"] = None
+            elif is_bound(copies.layer, place):
+                notes[bound(place)] = None
             elif self._lists:
                 notes[f"{said(place)} moves the result, and is not compared: it is not in params"] = None
         if self._lists:
             return
-        movers = [(place, array) for place, array in movers if not collected(place, put)]
+        movers = [
+            (place, array) for place, array in movers
+            if not collected(place, put) and not is_bound(copies.layer, place)
+        ]  # fmt: skip
         yield from without_gradients(movers, gradients, left)
 
     def _is_constant(self, place: Place) -> bool:

@@ -258,6 +258,27 @@ def test_a_constant_outside_of_the_object_is_told(factor):
     assert np.array_equal(TABLE, before)
 
 
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("name", ["f.args[0]", "f.keywords['x2']"])
+def test_a_constant_that_a_partial_gives_is_told(name, factor):
+    class Scaled(Affine):
+        def __init__(self):
+            super().__init__(factor)
+            f = lambda x1, x2: x1 * x2  # noqa: E731 - it is bound
+            by_place = name == "f.args[0]"
+            self.f = functools.partial(f, TABLE) if by_place else functools.partial(f, x2=TABLE)
+
+        def forward(self, x):
+            return self.f(super().forward(x))
+
+        def backward(self, dout):
+            return super().backward(dout * TABLE)
+
+    found = check_layer(Scaled(), X)
+    assert found.passed == (factor == 1), found
+    assert any(f"{name} moves the result, and a partial gives it" in note for note in found.notes), found
+
+
 def test_what_moves_nothing_is_not_told():
     found = check_layer(of_closed_constant(1), X)
     assert not any("scale" in note for note in found.notes), found
