@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import stride_tricks
 
 from harness.subject.derivative import Array
-from harness.subject.state.keeper import OURS
+from harness.subject.state.keeper import has_our_type
 from oracles.exact.program.containers import built_in_kind, items_of
 from oracles.exact.program.program import FLOATS
 from oracles.exact.program.reach import attribute, attributes
@@ -133,7 +133,7 @@ def holders(thing: Any, numbers: bool = False) -> Iterator[Holder]:
 
 def _is_leaf(part: Any) -> bool:
     """Whether nothing of the object is inside: while code is recorded, what stands for NumPy's is of ours."""
-    return isinstance(part, LEAVES) or type(part).__module__.partition(".")[0] in OURS
+    return isinstance(part, LEAVES) or has_our_type(part)
 
 
 def _parts(item: Any, plain: Set[type]) -> dict[Attribute | Item, Any]:

@@ -110,7 +110,6 @@ def _in_closures(thing: Any) -> Iterator[Array]:
                 seen.add(id(part))
                 held = [*(cell.cell_contents for cell in cells(part)), *(part.__defaults__ or ())]
                 waiting.append([*held, *(part.__kwdefaults__ or {}).values()])
-                yield from (own for own in held if isinstance(own, np.ndarray))
             elif isinstance(part, np.ndarray):
                 yield part
 

@@ -415,20 +415,18 @@ class ParameterSearch:
             and not self._is_constant(place)
             and copies.move(self.inputs, out, {identity(array): moved, **still})
         ]  # fmt: skip
-        for place, _ in movers:
+        unknown = []
+        for place, array in movers:
             if collected(place, put):
                 notes[f"{said(place)} is taken for what the layer collects, and is not compared"] = None
             elif is_bound(copies.layer, place):
                 notes[bound(place)] = None
             elif self._lists:
                 notes[f"{said(place)} moves the result, and is not compared: it is not in params"] = None
-        if self._lists:
-            return
-        movers = [
-            (place, array) for place, array in movers
-            if not collected(place, put) and not is_bound(copies.layer, place)
-        ]  # fmt: skip
-        yield from without_gradients(movers, gradients, left)
+            else:
+                unknown.append((place, array))
+        if not self._lists:
+            yield from without_gradients(unknown, gradients, left)
 
     def _is_constant(self, place: Place) -> bool:
         """Whether a place, or what leads to it, is one of the constants."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.subject.state.keeper import OURS
+from harness.subject.state.keeper import has_our_type
 from harness.subject.state.variables import is_same
 
 # How each kind of container, and what is derived from it, is filled: a Counter's own `update` adds.
@@ -74,7 +74,7 @@ class Contents:
         """Whether anything came to it that is not of ours: code that finds things by names reaches that."""
         known = set(map(id, self._parts))
         new = (part for part in self._each() if id(part) not in known) if self.has_grown else ()
-        return any(type(part).__module__.partition(".")[0] not in OURS for part in new)
+        return not all(map(has_our_type, new))
 
     def begin(self) -> bool:
         """Take out what came to it; whether anything came."""
