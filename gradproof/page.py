@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.dropin.made import Made
+from harness.files import replace_file
 from harness.page.document import Document, page
 from harness.page.leaf import Leaves, grow
 from harness.page.of_result import rows
-from harness.report.delivery import replace_file
 from harness.verdicts import Outcome
 
 Row = tuple[dict[str, Any], dict[str, Any]]  # its numbers and words, and its pictures

@@ -23,7 +23,8 @@ from harness.atlas.task import SYSTEMS, Task, subjects_of
 from harness.commands.options import AtlasOptions
 from harness.commands.pages import confirmed
 from harness.commands.phrasing import as_command
-from harness.report.delivery import replace_file, whatever_the_reader_does
+from harness.files import replace_file
+from harness.report.delivery import whatever_the_reader_does
 from harness.report.progress import with_progress
 from harness.report.screen import Screen
 from harness.runs.compiled import compiled_once

@@ -19,17 +19,12 @@ from harness.commands.named import arguments_of, framework_of, imported, named
 from harness.commands.options import CheckOptions
 from harness.commands.pages import confirmed
 from harness.commands.phrasing import as_command, in_options
+from harness.files import replace_file
 from harness.inputs.corpus import CORPUS
 from harness.layers import check_layer
 from harness.networks import check_network
 from harness.proof.question import Probe
-from harness.report.delivery import (
-    WRITERS,
-    deliver,
-    replace_file,
-    whatever_the_reader_does,
-    write_tables,
-)
+from harness.report.delivery import WRITERS, deliver, whatever_the_reader_does, write_tables
 from harness.report.progress import announced
 from harness.report.tables import Table, frame_of
 from harness.result import AGAIN, COLUMNS, Result

@@ -11,10 +11,11 @@ import pandas as pd
 from harness.book.learning import Learned
 from harness.commands.options import ReportOptions
 from harness.commands.phrasing import as_command
+from harness.files import replace_file
 from harness.page.document import Document, Section, page
 from harness.page.library import MissingLibrary, confirm
 from harness.page.pictures import over_inputs, write
-from harness.report.delivery import records_of, replace_file
+from harness.report.delivery import records_of
 from harness.report.page import document
 from harness.report.progress import with_progress
 from harness.report.sections import learning_section, power_section, section, times_section

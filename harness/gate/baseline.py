@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 from filelock import FileLock
 
+from harness.files import replace_file
 from harness.runs.fingerprint import Fingerprint
 from harness.runs.record import Record, Row, refuse_no_numbers
 from harness.runs.timing import Ratio
@@ -180,17 +180,8 @@ def write(path: Path, baseline: Baseline) -> None:
         f'{{"schema": {SCHEMA}, "seed": {baseline.seed}, "digest": "{digest}",\n'
         f'"updates": [\n{_lines(updates)}\n],\n"rows": [\n{_lines(rows)}\n]}}\n'
     )
-    path = path.resolve()  # a link stays one
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, body)
 
 
 def locked(path: Path) -> FileLock:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from harness.selection import near_matches
 from harness.subject.derivative import Array, Floating
 from oracles.exact.program.formats import format_of
 from oracles.exact.program.words import shown
@@ -254,7 +255,9 @@ def chosen(names: Iterable[str] | bool) -> list[Boundary]:
     asked = list(names)
     for name in asked:
         if name not in CORPUS:
-            raise ValueError(f"boundary must be True, False or names among {', '.join(CORPUS)}, got {name!r}")
+            if not isinstance(name, str):
+                raise ValueError(f"{_BOUNDARY}, got {name!r}")
+            raise ValueError(f"boundary: no {name!r}; {near_matches(name, list(CORPUS))}")
     if not asked:
         raise ValueError(f"{_BOUNDARY}, got an empty list: leave it out for none")
     return [one for one in CORPUS.values() if one.name in asked]

@@ -7,11 +7,13 @@ import importlib
 import json
 import os
 import re
-import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from harness.files import replace_file
 
 TEMPLATES = Path(__file__).parent / "templates"
 LIBRARIES = ("altair", "jinja2", "vl_convert")
@@ -83,11 +85,7 @@ def drawing() -> str:
     except OSError:
         pass
     made = str(converter.javascript_bundle())
-    try:
+    with suppress(OSError):  # a home that cannot be written into: it is made again next time
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
-            file.write(made)
-        os.replace(file.name, kept)
-    except OSError:
-        pass  # a home that cannot be written into: it is made again next time
+        replace_file(kept, made)
     return made

@@ -11,6 +11,7 @@ from harness.proof.evidence import Allowed, budget
 from harness.proof.judge import Judgement
 from harness.proof.materiality import Resolution
 from harness.proof.observe import Loaded
+from harness.selection import near_matches
 from harness.subject.derivative import FORWARD, GRADIENT, Array, Derivative
 from harness.subject.tested import Programs
 from harness.verdicts import Verdict
@@ -85,9 +86,9 @@ class Probe(StrEnum):
         names = list(asked) if isinstance(asked, list | tuple | set | frozenset) else [asked]
         unknown = [name for name in names if name not in list(cls)]
         if unknown:
-            raise ValueError(
-                f"probes must be True, False or names among {', '.join(cls)}, got {unknown[0]!r}"
-            )
+            if not isinstance(unknown[0], str):
+                raise ValueError(f"probes must be True, False or a list of names, got {unknown[0]!r}")
+            raise ValueError(f"probes: no {unknown[0]!r}; {near_matches(unknown[0], list(cls))}")
         return tuple(probe for probe in cls if probe in names)
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from harness.files import replace_file
 from harness.report.columns import Column, column
 from harness.report.screen import Screen
 from harness.report.tables import NAMES, Table
@@ -231,17 +232,3 @@ def write_tables(tables: Sequence[Table], formats: Sequence[str], directory: Pat
             replace_file(path, WRITERS[kind](table))
             written.append(path)
     return written
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file whole, or not at all; a link stays one, and a device gets the text as it is."""
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    beside = path.with_name(path.name + ".partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.files import replace_file
 from harness.search.point import Point, laid_out, layout_of
 from harness.subject.derivative import Array
 from oracles.exact.program.trees import is_floating
@@ -104,9 +104,7 @@ def _write(file: Path, points: Iterable[Point]) -> None:
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps({"inputs": kept}, indent=1) + "\n", encoding="utf-8")
-    partial.replace(file)
+    replace_file(file, json.dumps({"inputs": kept}, indent=1) + "\n")
 
 
 def written(point: Point) -> str:

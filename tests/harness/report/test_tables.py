@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from harness.book import learning
 from harness.book.learning import Learned
 from harness.cases import catalogue
+from harness.files import replace_file
 from harness.report import tables
 from harness.report.columns import COLUMNS
-from harness.report.delivery import WRITERS, markdown, print_table, replace_file, write_tables
+from harness.report.delivery import WRITERS, markdown, print_table, write_tables
 from harness.report.screen import Screen
 from harness.report.tables import Table
 from harness.runs.record import Record
@@ -413,12 +414,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_partial_one(tmp_path, monkeyp
     (path,) = write_tables([table], ["csv"], tmp_path)
     old = path.read_text()
 
-    def full_disk(self, text, **_):
-        with self.open("w") as file:
-            file.write(text[:10])
+    def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full_disk)
+    monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
         write_tables([frame_of(2.0)], ["csv"], tmp_path)
     assert path.read_text() == old

@@ -1090,11 +1090,14 @@ def test_probes_are_chosen_by_name(probes):
     assert found_by(clipped(probes=["scaled-up"])) == {"scaled-up"}
 
 
-@pytest.mark.parametrize("probes", [["clipped"], ["twice", "clipped"], [3], None, 3])
-def test_an_unknown_probe_is_refused_with_what_is_allowed(probes):
-    said = (
-        "probes must be True, False or names among ones, zeros, constant, expanded, strided, .*kept.*, got "
-    )
+@pytest.mark.parametrize(("probes", "said"), [
+    (["jumps"], "probes: no 'jumps'; allowed are ones, zeros, constant, expanded, strided, .*kept"),
+    (["twice", "zeroes"], "probes: no 'zeroes'; near matches: zeros"),
+    ([3], "probes must be True, False or a list of names, got 3"),
+    (None, "probes must be True, False or a list of names, got None"),
+    (3, "probes must be True, False or a list of names, got 3"),
+])  # fmt: skip
+def test_an_unknown_probe_is_refused_with_what_is_allowed(probes, said):
     for check in (partial(check_gradient, square, (X,)), partial(check_layer, Affine(), X)):
         with pytest.raises(ValueError, match=said):
             check(probes=probes)
