@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from cyclopts import (
     App,
@@ -35,6 +35,9 @@ from harness.runs.writing import Unwritten
 from harness.selection import NothingSelected, Unreachable, Untrusted, UsageError
 from harness.verdicts import ExitCode
 from harness.version import __version__
+
+if TYPE_CHECKING:
+    from harness.runs.journal import Journal
 
 
 def _shown(default: object) -> str | None:
@@ -266,6 +269,7 @@ def run(tokens: list[str] | None = None) -> ExitCode:
     # XLA reads this once, when jax starts: one thread, so that times compare with the others' one thread.
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     _fit_screen()
+    _journals().clear()  # a process may run several commands: each tells of its own rows
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
     except UnknownOptionError as problem:
@@ -384,10 +388,15 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
+def _journals() -> list[Journal]:
+    """The files of rows that this command has begun."""
+    module = sys.modules.get("harness.runs.journal")  # not there before a run, or after an interrupted import
+    return getattr(getattr(module, "Journal", None), "begun", [])
+
+
 def _kept() -> str:
     """What an interrupted command leaves behind."""
-    journals = sys.modules.get("harness.runs.journal")  # an interrupted import may have left none
-    written = [j for j in getattr(getattr(journals, "Journal", None), "begun", ()) if j.rows]
+    written = [j for j in _journals() if j.rows]
     if not written:
         return "nothing was written"
     rows = ", ".join(f"{j.rows} row{'s' if j.rows > 1 else ''} in {j.path}" for j in written)

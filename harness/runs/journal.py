@@ -58,7 +58,7 @@ class Journal:
     """A run's file, written line by line, each on the disk before the next: a killed run can go on.
 
     Attributes:
-        begun: The files of this process, in order.
+        begun: The files of this command, in order.
         path: Where it is.
     """
 
@@ -93,8 +93,11 @@ class Journal:
 
     @property
     def rows(self) -> int:
-        """How many this process has written: by what the file has, whenever Ctrl-C came."""
-        return max(self.path.read_bytes().count(b"\n") - self._begun_with, 0)
+        """How many this process has written: by what the file has, whenever Ctrl-C came; 0 if it is gone."""
+        try:
+            return max(self.path.read_bytes().count(b"\n") - self._begun_with, 0)
+        except FileNotFoundError:
+            return 0
 
     def write(self, record: Record) -> None:
         """Add the line of a record."""

@@ -354,9 +354,20 @@ def test_an_interruption_is_no_success(gates, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
+    assert gates.gate("--save", gates.folder / "earlier.jsonl").code == 0
     monkeypatch.setattr(runner, "run_cell", interrupt)
     said = gates.say("gate", *gates.SCOPE, "--baseline", gates.baseline, "--save", gates.saved, "--jobs", 0)
-    red(said, "interrupted", code=130)
+    red(said, "interrupted; nothing was written", code=130)  # the rows of the earlier command are not its own
+
+
+def test_an_interruption_after_the_file_of_rows_was_taken_away(gates, monkeypatch):
+    def interrupt(*_, **__):
+        gates.saved.unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_cell", interrupt)
+    said = gates.say("gate", *gates.SCOPE, "--baseline", gates.baseline, "--save", gates.saved, "--jobs", 0)
+    red(said, "interrupted; nothing was written", code=130)
 
 
 # -- times -------------------------------------------------------------------------------------------------
