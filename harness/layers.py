@@ -18,6 +18,7 @@ from harness.inputs.points import points
 from harness.proof.accusation import SURROGATE
 from harness.proof.materiality import Resolution
 from harness.proof.question import Part, Probe, Question, ValueRule
+from harness.proof.repeated import are_once
 from harness.result import Result
 from harness.subject import given
 from harness.subject.copies import takes
@@ -91,7 +92,7 @@ def check_layer(
             gradients. Of integers, which an embedding looks up, no gradient is compared, nor of the input of
             a loss whose backward returns None.
         t: The target, for a loss layer: forward(x, t), of any shape and dtype; it is not differentiated. One
-            of floats that are all 0, or all 1, is asked at others, too.
+            of floats that are all 0 or all 1, or of indices each there once, is asked at others, too.
         spec: The function whose derivative is meant, of what forward takes and then the parameters by
             position, where the forward is not quite it (a loss with + 1e-7 in its logarithm).
         options: Keyword arguments of forward, such as {"train_flg": True}.
@@ -274,10 +275,13 @@ def _as_array(x: Any) -> Array:
 
 
 def hides(t: Any) -> bool:
-    """Whether a target may hide something: floats that are all 0, or all 1. Then it is asked at others."""
-    if not isinstance(t, np.ndarray) or t.dtype.name not in FLOATS or not t.size:
+    """Whether a target may hide something: floats that are all 0 or all 1, or indices each there once.
+
+    Then it is asked at others.
+    """
+    if not isinstance(t, np.ndarray) or not t.size:
         return False
-    return bool((t == 0).all() or (t == 1).all())
+    return are_once(t) or (t.dtype.name in FLOATS and bool((t == 0).all() or (t == 1).all()))
 
 
 def _with_target(

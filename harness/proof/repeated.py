@@ -33,7 +33,7 @@ def told_beside_once(here: Answer, target: Target, ask: Callable[[Target], Answe
     sight = here.sight
     if sight is None or not is_by_hand(sight.tested, sight.posed):
         return []
-    once = {k: str(sight.question.names[k]) for k, array in enumerate(target.arrays) if _are_once(array)}
+    once = {k: str(sight.question.names[k]) for k, array in enumerate(target.arrays) if are_once(array)}
     shown = compared(ask(repeating(target, once))) if once else []
     wrong = [part for part in shown if part.verdict is Verdict.WRONG]
     if not wrong:
@@ -45,7 +45,7 @@ def told_beside_once(here: Answer, target: Target, ask: Callable[[Target], Answe
     ]
 
 
-def _are_once(array: Array) -> bool:
+def are_once(array: Array) -> bool:
     """Whether they are integers that may be indices, none twice, and no permutation."""
     if array.dtype.kind not in "iu" or not 1 < array.size <= MOST:
         return False

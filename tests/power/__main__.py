@@ -133,6 +133,7 @@ def main() -> int:
         parser.error(
             "--jobs, --draws and --evaluations must be 1 or more, --seeds 0 (as in the table) or more"
         )
+    asked.output.mkdir(parents=True, exist_ok=True)  # now, not after an hour
     start = time.monotonic()
     whole = everything(asked.draws, asked.evaluations, asked.seeds)
     chosen = [one for one in whole if asked.only in {None, one.part}]

@@ -93,3 +93,58 @@ def test_a_rule_of_the_framework_is_not_asked():
         torch.nn.functional.embedding, (torch.tensor([4, 1, 2]), torch.tensor(TABLE)), argnums=1
     )
     assert "twice" not in str(found)
+
+
+class EmbeddingDot:
+    """The product of each row with the row of a table that its index names: the indices are its target."""
+
+    def __init__(self, adds):
+        self.W, self.adds = TABLE.copy(), adds
+
+    def forward(self, h, idx):
+        self.h, self.idx = h, idx
+        return np.sum(self.W[idx] * h, axis=1)
+
+    def backward(self, dout):
+        g = dout[:, None] * self.h
+        self.dW = np.zeros_like(self.W)
+        if self.adds:
+            np.add.at(self.dW, self.idx, g)
+        else:
+            self.dW[self.idx] += g
+        return dout[:, None] * self.W[self.idx]
+
+
+class CrossEntropy:
+    def forward(self, x, t):
+        shifted = np.exp(x - x.max(1, keepdims=True))
+        self.y, self.t = shifted / shifted.sum(1, keepdims=True), t
+        return -np.log(self.y[np.arange(len(t)), t]).mean()
+
+    def backward(self, dout=1):
+        dx = self.y.copy()
+        dx[np.arange(len(self.t)), self.t] -= 1
+        return dout * dx / len(self.t)
+
+
+@pytest.mark.parametrize("adds", [True, False])
+def test_the_indices_of_a_layer_are_asked(adds):
+    found = harness.check_layer(EmbeddingDot(adds), TABLE[:3] + 1, np.array([4, 1, 2]))
+    assert found.verdict == "accurate", str(found)
+    assert (f"t {TOLD}" in str(found)) != adds
+
+
+def test_labels_that_are_each_there_once_may_repeat():
+    found = harness.check_layer(CrossEntropy(), TABLE[:2], np.array([2, 1]))
+    assert found.verdict == "accurate", str(found)
+    assert "twice" not in str(found)
+
+
+def test_a_layer_that_takes_no_index_twice_is_right():
+    class Distinct(EmbeddingDot):
+        def forward(self, h, idx):
+            assert len(set(idx.tolist())) == len(idx), "an index is there twice"
+            return super().forward(h, idx)
+
+    found = harness.check_layer(Distinct(False), TABLE[:3] + 1, np.array([4, 1, 2]))
+    assert found.verdict == "accurate", str(found)
