@@ -154,8 +154,8 @@ def elsewhere(ran: Any, before: Any, parameter: Parameter) -> Iterator[Place]:
     compared, name = parameter.gradients, name_of(parameter.place[-1:])
     if not name:  # one of a list
         return
-    last = max(k for k, step in enumerate(parameter.place) if isinstance(step, Attribute))
-    owner = parameter.place[:last]
+    steps = enumerate(parameter.place)
+    owner = parameter.place[: max((k for k, step in steps if isinstance(step, Attribute)), default=0)]
     parts = next(holders(read(ran, owner), numbers=True)).parts
     here = _named(Holder(owner, parts))
     places = [(*owner, here[other]) for other in _called(name, here) if other in here]

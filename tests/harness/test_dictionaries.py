@@ -7,6 +7,7 @@ import pytest
 
 from harness.check import check_gradient
 from harness.exact import exact_gradient
+from harness.layers import check_layer
 
 
 def product(p):
@@ -181,3 +182,40 @@ def test_of_one_dictionary_the_names_are_its_keys():
 
     assert check_gradient(f, ({"x": X, "y": Y},), vjp=vjp).passed
     assert not check_gradient(f, ({"x": X, "y": Y},), vjp=lambda g, x: {"x": vjp(g, x)}).passed
+
+
+class Scaled(dict):
+    """A layer whose parameter and gradient are its own entries; `error` is the factor of a wrong one."""
+
+    error = 1.0
+
+    def forward(self, x):
+        self.x = x
+        return self["W"] * x
+
+    def backward(self, dout):
+        self["dW"] = self.error * (dout * self.x).sum(0)
+        return dout * self["W"]
+
+
+class Twice(Scaled):
+    error = 2.0
+
+
+class AtTwoPlaces(Scaled):
+    def backward(self, dout):
+        found = super().backward(dout)
+        self["dLdW"] = 2 * self["dW"]
+        return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(Scaled, "['W']"), (Twice, "the formula gives"), (AtTwoPlaces, "has other numbers than")],
+    ids=lambda one: getattr(one, "__name__", ""),
+)
+def test_a_layer_may_be_a_dictionary(kind, said):
+    x = np.random.default_rng(0).normal(size=(2, 3))
+    found = check_layer(kind(W=np.array([1.3, 0.7, -0.4])), x)
+    assert found.passed == (kind is Scaled), str(found)
+    assert said in str(found)
