@@ -42,6 +42,7 @@ ATTACHED = (
 )
 CUT = "the function may cut it off (detach, no_grad, numpy())"
 LEAVE_OUT = "if the function does not depend on it, leave it out of argnums"
+AS_CONSTANT = "if it is meant as a constant, leave it out of argnums"
 UNEQUAL = (Verdict.WRONG, Verdict.MISCOMPUTED)
 
 
@@ -300,9 +301,13 @@ def _misfits(seen: Observed, posed: Posed, name: str, tested: UnderTest) -> list
     for (of, like), truth in zip(posed.expected, posed.true.enclosures, strict=True):
         own = [misfit for misfit in seen.misfits if misfit.part in {"", of}]
         said = [misfit.text for misfit in own if misfit.part]
-        if any(misfit.is_none for misfit in own) and truth.is_zero:
+        if any(misfit.is_none for misfit in own):
             cut = isinstance(tested, Tested) and tested.own and tested.target.framework.name == "torch"
-            said += [CUT, LEAVE_OUT] if cut else [LEAVE_OUT]
+            by_hand = isinstance(tested, Tested) and not (tested.own or tested.reuses)
+            if truth.is_zero:
+                said += [CUT, LEAVE_OUT] if cut else [LEAVE_OUT]
+            elif by_hand and len(posed.expected) > 1:
+                said.append(AS_CONSTANT)
         verdict = Verdict.WRONG if own else Verdict.NONE
         guilty = tested.home if own else None
         parts.append(

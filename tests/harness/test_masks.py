@@ -235,3 +235,14 @@ def test_a_layer_whose_parameters_multiply_missing_data_is_told_of_those_alone()
 def test_a_loss_whose_target_is_not_finite_is_told_so():
     found = gradproof.check_layer(Loss(), np.ones((1, 2)), np.array([[np.nan, 1.0]]))
     assert found.diagnosis.startswith("t[0, 0] must be finite to have a derivative, got nan")
+
+
+def test_none_for_a_mask_of_floats_names_the_way_out():
+    def f(x, m):
+        return (x * m) ** 2
+
+    x, m = np.array([1.3, 2.1]), np.array([1.0, 0.5])
+    found = gradproof.check_gradient(f, (x, m), vjp=lambda g, x, m: (2 * g * x * m * m, None))
+    assert not found.passed
+    assert "no gradient (None), which is not a zero gradient; if it is meant as a constant" in str(found)
+    assert gradproof.check_gradient(f, (x, m), argnums=0, vjp=lambda g, x, m: 2 * g * x * m * m).passed
